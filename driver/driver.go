@@ -1,0 +1,90 @@
+// Package driver says what it takes to run the Flink cluster of one application somewhere. Drivers know clusters
+// and processes; they never know applications, versions or the AWS API.
+package driver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// ErrNoCluster is answered for a handle whose cluster is gone.
+var ErrNoCluster = errors.New("driver: no such cluster")
+
+// Cluster is one Flink session cluster, wanted in whole.
+type Cluster struct {
+	ID                   string  // stable and path-safe
+	Runtime              string  // "FLINK-1_18"
+	TaskManagers         int     // processes
+	SlotsPerTaskManager  int     // task slots of each
+	MemoryPerTaskManager int64   // bytes of process memory of each
+	CPUPerTaskManager    float64 // cores of each
+
+	Configuration map[string]string // Flink options; the driver adds addresses, ports and directories
+	Properties    []byte            // content of /etc/flink/application_properties.json
+	Environment   map[string]string // of every process
+	Jar           string            // host path of the application's code, "" = none
+	LogFields     map[string]string // constant members of every JSON log line
+	LogLevel      string            // INFO, WARN, ERROR, DEBUG
+
+	// State is a host directory, mounted read-write at the same path, for checkpoints and savepoints. It outlives
+	// the cluster.
+	State string
+}
+
+// Handle finds a cluster again, also after a restart of the server. The caller persists it.
+type Handle struct {
+	Driver string          `json:"driver"`
+	Data   json.RawMessage `json:"data"`
+}
+
+// Role is what a Flink process does.
+type Role string
+
+// The roles of Flink's processes.
+const (
+	JobManager  Role = "JobManager"
+	TaskManager Role = "TaskManager"
+)
+
+// Process is one JVM of a cluster.
+type Process struct {
+	Role    Role
+	Name    string // resource id, e.g. flink-taskmanager-1
+	Alive   bool
+	Exit    string // why it ended, if it did and that is known
+	Started time.Time
+}
+
+// Report is what a driver sees of a cluster.
+type Report struct {
+	RESTAddress string // http://127.0.0.1:port
+	JarID       string // id of the application's jar under /jars; "" = none
+	Processes   []Process
+	LogFiles    []string // JSON-lines files that processes append to
+}
+
+// Stats is the use of resources by one process.
+type Stats struct {
+	Process                string
+	Role                   Role
+	CPUSeconds             float64 // since its start
+	CPULimit               float64 // cores
+	MemoryBytes, MemoryMax int64
+	DiskBytes, DiskMax     int64
+}
+
+// Driver runs clusters. Every method can be repeated and can be cut in the middle.
+type Driver interface {
+	// Ensure starts what is missing of the cluster, dead processes too, and stops surplus TaskManagers. It returns
+	// when processes are started, not when Flink is ready.
+	Ensure(ctx context.Context, c Cluster) (Handle, error)
+	// Inspect looks and never acts.
+	Inspect(ctx context.Context, h Handle) (Report, error)
+	// Stop ends all processes, waits for their end, and removes what the cluster wrote outside its State.
+	Stop(ctx context.Context, h Handle) error
+	Stats(ctx context.Context, h Handle) ([]Stats, error)
+	// Close leaves clusters running.
+	Close() error
+}
