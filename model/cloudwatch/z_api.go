@@ -5,6 +5,7 @@ package cloudwatch
 
 import (
 	"context"
+
 	"drey/wire"
 )
 

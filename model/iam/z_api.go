@@ -5,6 +5,7 @@ package iam
 
 import (
 	"context"
+
 	"drey/wire"
 )
 

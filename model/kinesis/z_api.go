@@ -5,6 +5,7 @@ package kinesis
 
 import (
 	"context"
+
 	"drey/wire"
 )
 

@@ -3,8 +3,9 @@
 package kinesis
 
 import (
-	"drey/wire"
 	"time"
+
+	"drey/wire"
 )
 
 // AddTagsToStreamInput is a structure of the service's model.

@@ -7,6 +7,7 @@ package kinesisanalyticsv2
 
 import (
 	"context"
+
 	"drey/wire"
 )
 

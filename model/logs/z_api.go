@@ -5,6 +5,7 @@ package logs
 
 import (
 	"context"
+
 	"drey/wire"
 )
 

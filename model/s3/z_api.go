@@ -5,6 +5,7 @@ package s3
 
 import (
 	"context"
+
 	"drey/wire"
 )
 

@@ -11,52 +11,52 @@ import (
 type AbortMultipartUploadInput struct {
 	Bucket               *string      `aws:"Bucket,required,in=uri"`
 	Key                  *string      `aws:"Key,required,in=uri" min:"1"`
-	UploadId             *string      `aws:"UploadId,required,in=querystring" xml:"uploadId"`
-	RequestPayer         RequestPayer `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	ExpectedBucketOwner  *string      `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	IfMatchInitiatedTime *time.Time   `aws:"IfMatchInitiatedTime,in=header,time=rfc822" xml:"x-amz-if-match-initiated-time"`
+	UploadId             *string      `aws:"UploadId,required,in=querystring" name:"uploadId"`
+	RequestPayer         RequestPayer `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	ExpectedBucketOwner  *string      `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	IfMatchInitiatedTime *time.Time   `aws:"IfMatchInitiatedTime,in=header,time=rfc822" name:"x-amz-if-match-initiated-time"`
 }
 
 // AbortMultipartUploadOutput is a structure of the service's model.
 type AbortMultipartUploadOutput struct {
-	RequestCharged RequestCharged `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
-	VersionId      *string        `aws:"VersionId,in=header" xml:"x-amz-version-id"`
+	RequestCharged RequestCharged `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
+	VersionId      *string        `aws:"VersionId,in=header" name:"x-amz-version-id"`
 }
 
 // CompleteMultipartUploadInput is a structure of the service's model.
 type CompleteMultipartUploadInput struct {
 	Bucket               *string                   `aws:"Bucket,required,in=uri"`
 	Key                  *string                   `aws:"Key,required,in=uri" min:"1"`
-	MultipartUpload      *CompletedMultipartUpload `aws:"MultipartUpload,payload" xml:"CompleteMultipartUpload" ns:"http://s3.amazonaws.com/doc/2006-03-01/"`
-	UploadId             *string                   `aws:"UploadId,required,in=querystring" xml:"uploadId"`
-	ChecksumCRC32        *string                   `aws:"ChecksumCRC32,in=header" xml:"x-amz-checksum-crc32"`
-	ChecksumCRC32C       *string                   `aws:"ChecksumCRC32C,in=header" xml:"x-amz-checksum-crc32c"`
-	ChecksumCRC64NVME    *string                   `aws:"ChecksumCRC64NVME,in=header" xml:"x-amz-checksum-crc64nvme"`
-	ChecksumSHA1         *string                   `aws:"ChecksumSHA1,in=header" xml:"x-amz-checksum-sha1"`
-	ChecksumSHA256       *string                   `aws:"ChecksumSHA256,in=header" xml:"x-amz-checksum-sha256"`
-	ChecksumSHA512       *string                   `aws:"ChecksumSHA512,in=header" xml:"x-amz-checksum-sha512"`
-	ChecksumMD5          *string                   `aws:"ChecksumMD5,in=header" xml:"x-amz-checksum-md5"`
-	ChecksumXXHASH64     *string                   `aws:"ChecksumXXHASH64,in=header" xml:"x-amz-checksum-xxhash64"`
-	ChecksumXXHASH3      *string                   `aws:"ChecksumXXHASH3,in=header" xml:"x-amz-checksum-xxhash3"`
-	ChecksumXXHASH128    *string                   `aws:"ChecksumXXHASH128,in=header" xml:"x-amz-checksum-xxhash128"`
-	ChecksumType         ChecksumType              `aws:"ChecksumType,in=header" xml:"x-amz-checksum-type"`
-	MpuObjectSize        *int64                    `aws:"MpuObjectSize,in=header" xml:"x-amz-mp-object-size"`
-	RequestPayer         RequestPayer              `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	ExpectedBucketOwner  *string                   `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	IfMatch              *string                   `aws:"IfMatch,in=header" xml:"If-Match"`
-	IfNoneMatch          *string                   `aws:"IfNoneMatch,in=header" xml:"If-None-Match"`
-	SSECustomerAlgorithm *string                   `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKey       *string                   `aws:"SSECustomerKey,in=header" xml:"x-amz-server-side-encryption-customer-key"`
-	SSECustomerKeyMD5    *string                   `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
+	MultipartUpload      *CompletedMultipartUpload `aws:"MultipartUpload,payload" name:"CompleteMultipartUpload" ns:"http://s3.amazonaws.com/doc/2006-03-01/"`
+	UploadId             *string                   `aws:"UploadId,required,in=querystring" name:"uploadId"`
+	ChecksumCRC32        *string                   `aws:"ChecksumCRC32,in=header" name:"x-amz-checksum-crc32"`
+	ChecksumCRC32C       *string                   `aws:"ChecksumCRC32C,in=header" name:"x-amz-checksum-crc32c"`
+	ChecksumCRC64NVME    *string                   `aws:"ChecksumCRC64NVME,in=header" name:"x-amz-checksum-crc64nvme"`
+	ChecksumSHA1         *string                   `aws:"ChecksumSHA1,in=header" name:"x-amz-checksum-sha1"`
+	ChecksumSHA256       *string                   `aws:"ChecksumSHA256,in=header" name:"x-amz-checksum-sha256"`
+	ChecksumSHA512       *string                   `aws:"ChecksumSHA512,in=header" name:"x-amz-checksum-sha512"`
+	ChecksumMD5          *string                   `aws:"ChecksumMD5,in=header" name:"x-amz-checksum-md5"`
+	ChecksumXXHASH64     *string                   `aws:"ChecksumXXHASH64,in=header" name:"x-amz-checksum-xxhash64"`
+	ChecksumXXHASH3      *string                   `aws:"ChecksumXXHASH3,in=header" name:"x-amz-checksum-xxhash3"`
+	ChecksumXXHASH128    *string                   `aws:"ChecksumXXHASH128,in=header" name:"x-amz-checksum-xxhash128"`
+	ChecksumType         ChecksumType              `aws:"ChecksumType,in=header" name:"x-amz-checksum-type"`
+	MpuObjectSize        *int64                    `aws:"MpuObjectSize,in=header" name:"x-amz-mp-object-size"`
+	RequestPayer         RequestPayer              `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	ExpectedBucketOwner  *string                   `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	IfMatch              *string                   `aws:"IfMatch,in=header" name:"If-Match"`
+	IfNoneMatch          *string                   `aws:"IfNoneMatch,in=header" name:"If-None-Match"`
+	SSECustomerAlgorithm *string                   `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKey       *string                   `aws:"SSECustomerKey,in=header" name:"x-amz-server-side-encryption-customer-key"`
+	SSECustomerKeyMD5    *string                   `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
 }
 
 // CompleteMultipartUploadOutput is a structure of the service's model.
 type CompleteMultipartUploadOutput struct {
-	_                    struct{}             `xml:"CompleteMultipartUploadResult"`
+	_                    struct{}             `root:"CompleteMultipartUploadResult"`
 	Location             *string              `aws:"Location"`
 	Bucket               *string              `aws:"Bucket"`
 	Key                  *string              `aws:"Key" min:"1"`
-	Expiration           *string              `aws:"Expiration,in=header" xml:"x-amz-expiration"`
+	Expiration           *string              `aws:"Expiration,in=header" name:"x-amz-expiration"`
 	ETag                 *string              `aws:"ETag"`
 	ChecksumCRC32        *string              `aws:"ChecksumCRC32"`
 	ChecksumCRC32C       *string              `aws:"ChecksumCRC32C"`
@@ -69,162 +69,162 @@ type CompleteMultipartUploadOutput struct {
 	ChecksumXXHASH3      *string              `aws:"ChecksumXXHASH3"`
 	ChecksumXXHASH128    *string              `aws:"ChecksumXXHASH128"`
 	ChecksumType         ChecksumType         `aws:"ChecksumType"`
-	ServerSideEncryption ServerSideEncryption `aws:"ServerSideEncryption,in=header" xml:"x-amz-server-side-encryption"`
-	VersionId            *string              `aws:"VersionId,in=header" xml:"x-amz-version-id"`
-	SSEKMSKeyId          *string              `aws:"SSEKMSKeyId,in=header" xml:"x-amz-server-side-encryption-aws-kms-key-id"`
-	BucketKeyEnabled     *bool                `aws:"BucketKeyEnabled,in=header" xml:"x-amz-server-side-encryption-bucket-key-enabled"`
-	RequestCharged       RequestCharged       `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
+	ServerSideEncryption ServerSideEncryption `aws:"ServerSideEncryption,in=header" name:"x-amz-server-side-encryption"`
+	VersionId            *string              `aws:"VersionId,in=header" name:"x-amz-version-id"`
+	SSEKMSKeyId          *string              `aws:"SSEKMSKeyId,in=header" name:"x-amz-server-side-encryption-aws-kms-key-id"`
+	BucketKeyEnabled     *bool                `aws:"BucketKeyEnabled,in=header" name:"x-amz-server-side-encryption-bucket-key-enabled"`
+	RequestCharged       RequestCharged       `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
 }
 
 // CopyObjectInput is a structure of the service's model.
 type CopyObjectInput struct {
-	ACL                              ObjectCannedACL           `aws:"ACL,in=header" xml:"x-amz-acl"`
+	ACL                              ObjectCannedACL           `aws:"ACL,in=header" name:"x-amz-acl"`
 	Bucket                           *string                   `aws:"Bucket,required,in=uri"`
-	CacheControl                     *string                   `aws:"CacheControl,in=header" xml:"Cache-Control"`
-	ChecksumAlgorithm                ChecksumAlgorithm         `aws:"ChecksumAlgorithm,in=header" xml:"x-amz-checksum-algorithm"`
-	ContentDisposition               *string                   `aws:"ContentDisposition,in=header" xml:"Content-Disposition"`
-	ContentEncoding                  *string                   `aws:"ContentEncoding,in=header" xml:"Content-Encoding"`
-	ContentLanguage                  *string                   `aws:"ContentLanguage,in=header" xml:"Content-Language"`
-	ContentType                      *string                   `aws:"ContentType,in=header" xml:"Content-Type"`
-	CopySource                       *string                   `aws:"CopySource,required,in=header" xml:"x-amz-copy-source" pattern:"\\/?.+\\/.+"`
-	CopySourceIfMatch                *string                   `aws:"CopySourceIfMatch,in=header" xml:"x-amz-copy-source-if-match"`
-	CopySourceIfModifiedSince        *time.Time                `aws:"CopySourceIfModifiedSince,in=header" xml:"x-amz-copy-source-if-modified-since"`
-	CopySourceIfNoneMatch            *string                   `aws:"CopySourceIfNoneMatch,in=header" xml:"x-amz-copy-source-if-none-match"`
-	CopySourceIfUnmodifiedSince      *time.Time                `aws:"CopySourceIfUnmodifiedSince,in=header" xml:"x-amz-copy-source-if-unmodified-since"`
+	CacheControl                     *string                   `aws:"CacheControl,in=header" name:"Cache-Control"`
+	ChecksumAlgorithm                ChecksumAlgorithm         `aws:"ChecksumAlgorithm,in=header" name:"x-amz-checksum-algorithm"`
+	ContentDisposition               *string                   `aws:"ContentDisposition,in=header" name:"Content-Disposition"`
+	ContentEncoding                  *string                   `aws:"ContentEncoding,in=header" name:"Content-Encoding"`
+	ContentLanguage                  *string                   `aws:"ContentLanguage,in=header" name:"Content-Language"`
+	ContentType                      *string                   `aws:"ContentType,in=header" name:"Content-Type"`
+	CopySource                       *string                   `aws:"CopySource,required,in=header" name:"x-amz-copy-source" pattern:"\\/?.+\\/.+"`
+	CopySourceIfMatch                *string                   `aws:"CopySourceIfMatch,in=header" name:"x-amz-copy-source-if-match"`
+	CopySourceIfModifiedSince        *time.Time                `aws:"CopySourceIfModifiedSince,in=header" name:"x-amz-copy-source-if-modified-since"`
+	CopySourceIfNoneMatch            *string                   `aws:"CopySourceIfNoneMatch,in=header" name:"x-amz-copy-source-if-none-match"`
+	CopySourceIfUnmodifiedSince      *time.Time                `aws:"CopySourceIfUnmodifiedSince,in=header" name:"x-amz-copy-source-if-unmodified-since"`
 	Expires                          *string                   `aws:"Expires,in=header"`
-	GrantFullControl                 *string                   `aws:"GrantFullControl,in=header" xml:"x-amz-grant-full-control"`
-	GrantRead                        *string                   `aws:"GrantRead,in=header" xml:"x-amz-grant-read"`
-	GrantReadACP                     *string                   `aws:"GrantReadACP,in=header" xml:"x-amz-grant-read-acp"`
-	GrantWriteACP                    *string                   `aws:"GrantWriteACP,in=header" xml:"x-amz-grant-write-acp"`
-	IfMatch                          *string                   `aws:"IfMatch,in=header" xml:"If-Match"`
-	IfNoneMatch                      *string                   `aws:"IfNoneMatch,in=header" xml:"If-None-Match"`
+	GrantFullControl                 *string                   `aws:"GrantFullControl,in=header" name:"x-amz-grant-full-control"`
+	GrantRead                        *string                   `aws:"GrantRead,in=header" name:"x-amz-grant-read"`
+	GrantReadACP                     *string                   `aws:"GrantReadACP,in=header" name:"x-amz-grant-read-acp"`
+	GrantWriteACP                    *string                   `aws:"GrantWriteACP,in=header" name:"x-amz-grant-write-acp"`
+	IfMatch                          *string                   `aws:"IfMatch,in=header" name:"If-Match"`
+	IfNoneMatch                      *string                   `aws:"IfNoneMatch,in=header" name:"If-None-Match"`
 	Key                              *string                   `aws:"Key,required,in=uri" min:"1"`
-	Metadata                         map[string]string         `aws:"Metadata,in=headers" xml:"x-amz-meta-"`
-	MetadataDirective                MetadataDirective         `aws:"MetadataDirective,in=header" xml:"x-amz-metadata-directive"`
-	TaggingDirective                 TaggingDirective          `aws:"TaggingDirective,in=header" xml:"x-amz-tagging-directive"`
-	AnnotationDirective              AnnotationDirective       `aws:"AnnotationDirective,in=header" xml:"x-amz-object-annotation-directive"`
-	ServerSideEncryption             ServerSideEncryption      `aws:"ServerSideEncryption,in=header" xml:"x-amz-server-side-encryption"`
-	StorageClass                     StorageClass              `aws:"StorageClass,in=header" xml:"x-amz-storage-class"`
-	WebsiteRedirectLocation          *string                   `aws:"WebsiteRedirectLocation,in=header" xml:"x-amz-website-redirect-location"`
-	SSECustomerAlgorithm             *string                   `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKey                   *string                   `aws:"SSECustomerKey,in=header" xml:"x-amz-server-side-encryption-customer-key"`
-	SSECustomerKeyMD5                *string                   `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	SSEKMSKeyId                      *string                   `aws:"SSEKMSKeyId,in=header" xml:"x-amz-server-side-encryption-aws-kms-key-id"`
-	SSEKMSEncryptionContext          *string                   `aws:"SSEKMSEncryptionContext,in=header" xml:"x-amz-server-side-encryption-context"`
-	BucketKeyEnabled                 *bool                     `aws:"BucketKeyEnabled,in=header" xml:"x-amz-server-side-encryption-bucket-key-enabled"`
-	CopySourceSSECustomerAlgorithm   *string                   `aws:"CopySourceSSECustomerAlgorithm,in=header" xml:"x-amz-copy-source-server-side-encryption-customer-algorithm"`
-	CopySourceSSECustomerKey         *string                   `aws:"CopySourceSSECustomerKey,in=header" xml:"x-amz-copy-source-server-side-encryption-customer-key"`
-	CopySourceSSECustomerKeyMD5      *string                   `aws:"CopySourceSSECustomerKeyMD5,in=header" xml:"x-amz-copy-source-server-side-encryption-customer-key-MD5"`
-	RequestPayer                     RequestPayer              `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	Tagging                          *string                   `aws:"Tagging,in=header" xml:"x-amz-tagging"`
-	ObjectLockMode                   ObjectLockMode            `aws:"ObjectLockMode,in=header" xml:"x-amz-object-lock-mode"`
-	ObjectLockRetainUntilDate        *time.Time                `aws:"ObjectLockRetainUntilDate,in=header,time=iso8601" xml:"x-amz-object-lock-retain-until-date"`
-	ObjectLockLegalHoldStatus        ObjectLockLegalHoldStatus `aws:"ObjectLockLegalHoldStatus,in=header" xml:"x-amz-object-lock-legal-hold"`
-	ObjectLockEventHold              ObjectLockEventHold       `aws:"ObjectLockEventHold,in=header" xml:"x-amz-object-lock-event-hold"`
-	ObjectLockEventHoldDurationDays  *int32                    `aws:"ObjectLockEventHoldDurationDays,in=header" xml:"x-amz-object-lock-event-hold-duration-days"`
-	ObjectLockEventHoldDurationYears *int32                    `aws:"ObjectLockEventHoldDurationYears,in=header" xml:"x-amz-object-lock-event-hold-duration-years"`
-	ExpectedBucketOwner              *string                   `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	ExpectedSourceBucketOwner        *string                   `aws:"ExpectedSourceBucketOwner,in=header" xml:"x-amz-source-expected-bucket-owner"`
+	Metadata                         map[string]string         `aws:"Metadata,in=headers" name:"x-amz-meta-"`
+	MetadataDirective                MetadataDirective         `aws:"MetadataDirective,in=header" name:"x-amz-metadata-directive"`
+	TaggingDirective                 TaggingDirective          `aws:"TaggingDirective,in=header" name:"x-amz-tagging-directive"`
+	AnnotationDirective              AnnotationDirective       `aws:"AnnotationDirective,in=header" name:"x-amz-object-annotation-directive"`
+	ServerSideEncryption             ServerSideEncryption      `aws:"ServerSideEncryption,in=header" name:"x-amz-server-side-encryption"`
+	StorageClass                     StorageClass              `aws:"StorageClass,in=header" name:"x-amz-storage-class"`
+	WebsiteRedirectLocation          *string                   `aws:"WebsiteRedirectLocation,in=header" name:"x-amz-website-redirect-location"`
+	SSECustomerAlgorithm             *string                   `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKey                   *string                   `aws:"SSECustomerKey,in=header" name:"x-amz-server-side-encryption-customer-key"`
+	SSECustomerKeyMD5                *string                   `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	SSEKMSKeyId                      *string                   `aws:"SSEKMSKeyId,in=header" name:"x-amz-server-side-encryption-aws-kms-key-id"`
+	SSEKMSEncryptionContext          *string                   `aws:"SSEKMSEncryptionContext,in=header" name:"x-amz-server-side-encryption-context"`
+	BucketKeyEnabled                 *bool                     `aws:"BucketKeyEnabled,in=header" name:"x-amz-server-side-encryption-bucket-key-enabled"`
+	CopySourceSSECustomerAlgorithm   *string                   `aws:"CopySourceSSECustomerAlgorithm,in=header" name:"x-amz-copy-source-server-side-encryption-customer-algorithm"`
+	CopySourceSSECustomerKey         *string                   `aws:"CopySourceSSECustomerKey,in=header" name:"x-amz-copy-source-server-side-encryption-customer-key"`
+	CopySourceSSECustomerKeyMD5      *string                   `aws:"CopySourceSSECustomerKeyMD5,in=header" name:"x-amz-copy-source-server-side-encryption-customer-key-MD5"`
+	RequestPayer                     RequestPayer              `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	Tagging                          *string                   `aws:"Tagging,in=header" name:"x-amz-tagging"`
+	ObjectLockMode                   ObjectLockMode            `aws:"ObjectLockMode,in=header" name:"x-amz-object-lock-mode"`
+	ObjectLockRetainUntilDate        *time.Time                `aws:"ObjectLockRetainUntilDate,in=header,time=iso8601" name:"x-amz-object-lock-retain-until-date"`
+	ObjectLockLegalHoldStatus        ObjectLockLegalHoldStatus `aws:"ObjectLockLegalHoldStatus,in=header" name:"x-amz-object-lock-legal-hold"`
+	ObjectLockEventHold              ObjectLockEventHold       `aws:"ObjectLockEventHold,in=header" name:"x-amz-object-lock-event-hold"`
+	ObjectLockEventHoldDurationDays  *int32                    `aws:"ObjectLockEventHoldDurationDays,in=header" name:"x-amz-object-lock-event-hold-duration-days"`
+	ObjectLockEventHoldDurationYears *int32                    `aws:"ObjectLockEventHoldDurationYears,in=header" name:"x-amz-object-lock-event-hold-duration-years"`
+	ExpectedBucketOwner              *string                   `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	ExpectedSourceBucketOwner        *string                   `aws:"ExpectedSourceBucketOwner,in=header" name:"x-amz-source-expected-bucket-owner"`
 }
 
 // CopyObjectOutput is a structure of the service's model.
 type CopyObjectOutput struct {
 	CopyObjectResult        *CopyObjectResult    `aws:"CopyObjectResult,payload"`
-	Expiration              *string              `aws:"Expiration,in=header" xml:"x-amz-expiration"`
-	CopySourceVersionId     *string              `aws:"CopySourceVersionId,in=header" xml:"x-amz-copy-source-version-id"`
-	VersionId               *string              `aws:"VersionId,in=header" xml:"x-amz-version-id"`
-	ServerSideEncryption    ServerSideEncryption `aws:"ServerSideEncryption,in=header" xml:"x-amz-server-side-encryption"`
-	SSECustomerAlgorithm    *string              `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKeyMD5       *string              `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	SSEKMSKeyId             *string              `aws:"SSEKMSKeyId,in=header" xml:"x-amz-server-side-encryption-aws-kms-key-id"`
-	SSEKMSEncryptionContext *string              `aws:"SSEKMSEncryptionContext,in=header" xml:"x-amz-server-side-encryption-context"`
-	BucketKeyEnabled        *bool                `aws:"BucketKeyEnabled,in=header" xml:"x-amz-server-side-encryption-bucket-key-enabled"`
-	RequestCharged          RequestCharged       `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
+	Expiration              *string              `aws:"Expiration,in=header" name:"x-amz-expiration"`
+	CopySourceVersionId     *string              `aws:"CopySourceVersionId,in=header" name:"x-amz-copy-source-version-id"`
+	VersionId               *string              `aws:"VersionId,in=header" name:"x-amz-version-id"`
+	ServerSideEncryption    ServerSideEncryption `aws:"ServerSideEncryption,in=header" name:"x-amz-server-side-encryption"`
+	SSECustomerAlgorithm    *string              `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKeyMD5       *string              `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	SSEKMSKeyId             *string              `aws:"SSEKMSKeyId,in=header" name:"x-amz-server-side-encryption-aws-kms-key-id"`
+	SSEKMSEncryptionContext *string              `aws:"SSEKMSEncryptionContext,in=header" name:"x-amz-server-side-encryption-context"`
+	BucketKeyEnabled        *bool                `aws:"BucketKeyEnabled,in=header" name:"x-amz-server-side-encryption-bucket-key-enabled"`
+	RequestCharged          RequestCharged       `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
 }
 
 // CreateBucketInput is a structure of the service's model.
 type CreateBucketInput struct {
-	ACL                        BucketCannedACL            `aws:"ACL,in=header" xml:"x-amz-acl"`
+	ACL                        BucketCannedACL            `aws:"ACL,in=header" name:"x-amz-acl"`
 	Bucket                     *string                    `aws:"Bucket,required,in=uri"`
 	CreateBucketConfiguration  *CreateBucketConfiguration `aws:"CreateBucketConfiguration,payload" ns:"http://s3.amazonaws.com/doc/2006-03-01/"`
-	GrantFullControl           *string                    `aws:"GrantFullControl,in=header" xml:"x-amz-grant-full-control"`
-	GrantRead                  *string                    `aws:"GrantRead,in=header" xml:"x-amz-grant-read"`
-	GrantReadACP               *string                    `aws:"GrantReadACP,in=header" xml:"x-amz-grant-read-acp"`
-	GrantWrite                 *string                    `aws:"GrantWrite,in=header" xml:"x-amz-grant-write"`
-	GrantWriteACP              *string                    `aws:"GrantWriteACP,in=header" xml:"x-amz-grant-write-acp"`
-	ObjectLockEnabledForBucket *bool                      `aws:"ObjectLockEnabledForBucket,in=header" xml:"x-amz-bucket-object-lock-enabled"`
-	ObjectOwnership            ObjectOwnership            `aws:"ObjectOwnership,in=header" xml:"x-amz-object-ownership"`
-	BucketNamespace            BucketNamespace            `aws:"BucketNamespace,in=header" xml:"x-amz-bucket-namespace"`
+	GrantFullControl           *string                    `aws:"GrantFullControl,in=header" name:"x-amz-grant-full-control"`
+	GrantRead                  *string                    `aws:"GrantRead,in=header" name:"x-amz-grant-read"`
+	GrantReadACP               *string                    `aws:"GrantReadACP,in=header" name:"x-amz-grant-read-acp"`
+	GrantWrite                 *string                    `aws:"GrantWrite,in=header" name:"x-amz-grant-write"`
+	GrantWriteACP              *string                    `aws:"GrantWriteACP,in=header" name:"x-amz-grant-write-acp"`
+	ObjectLockEnabledForBucket *bool                      `aws:"ObjectLockEnabledForBucket,in=header" name:"x-amz-bucket-object-lock-enabled"`
+	ObjectOwnership            ObjectOwnership            `aws:"ObjectOwnership,in=header" name:"x-amz-object-ownership"`
+	BucketNamespace            BucketNamespace            `aws:"BucketNamespace,in=header" name:"x-amz-bucket-namespace"`
 }
 
 // CreateBucketOutput is a structure of the service's model.
 type CreateBucketOutput struct {
 	Location  *string `aws:"Location,in=header"`
-	BucketArn *string `aws:"BucketArn,in=header" xml:"x-amz-bucket-arn" min:"1" max:"128" pattern:"arn:[^:]+:(s3|s3express):.*"`
+	BucketArn *string `aws:"BucketArn,in=header" name:"x-amz-bucket-arn" min:"1" max:"128" pattern:"arn:[^:]+:(s3|s3express):.*"`
 }
 
 // CreateMultipartUploadInput is a structure of the service's model.
 type CreateMultipartUploadInput struct {
-	ACL                              ObjectCannedACL           `aws:"ACL,in=header" xml:"x-amz-acl"`
+	ACL                              ObjectCannedACL           `aws:"ACL,in=header" name:"x-amz-acl"`
 	Bucket                           *string                   `aws:"Bucket,required,in=uri"`
-	CacheControl                     *string                   `aws:"CacheControl,in=header" xml:"Cache-Control"`
-	ContentDisposition               *string                   `aws:"ContentDisposition,in=header" xml:"Content-Disposition"`
-	ContentEncoding                  *string                   `aws:"ContentEncoding,in=header" xml:"Content-Encoding"`
-	ContentLanguage                  *string                   `aws:"ContentLanguage,in=header" xml:"Content-Language"`
-	ContentType                      *string                   `aws:"ContentType,in=header" xml:"Content-Type"`
+	CacheControl                     *string                   `aws:"CacheControl,in=header" name:"Cache-Control"`
+	ContentDisposition               *string                   `aws:"ContentDisposition,in=header" name:"Content-Disposition"`
+	ContentEncoding                  *string                   `aws:"ContentEncoding,in=header" name:"Content-Encoding"`
+	ContentLanguage                  *string                   `aws:"ContentLanguage,in=header" name:"Content-Language"`
+	ContentType                      *string                   `aws:"ContentType,in=header" name:"Content-Type"`
 	Expires                          *string                   `aws:"Expires,in=header"`
-	GrantFullControl                 *string                   `aws:"GrantFullControl,in=header" xml:"x-amz-grant-full-control"`
-	GrantRead                        *string                   `aws:"GrantRead,in=header" xml:"x-amz-grant-read"`
-	GrantReadACP                     *string                   `aws:"GrantReadACP,in=header" xml:"x-amz-grant-read-acp"`
-	GrantWriteACP                    *string                   `aws:"GrantWriteACP,in=header" xml:"x-amz-grant-write-acp"`
+	GrantFullControl                 *string                   `aws:"GrantFullControl,in=header" name:"x-amz-grant-full-control"`
+	GrantRead                        *string                   `aws:"GrantRead,in=header" name:"x-amz-grant-read"`
+	GrantReadACP                     *string                   `aws:"GrantReadACP,in=header" name:"x-amz-grant-read-acp"`
+	GrantWriteACP                    *string                   `aws:"GrantWriteACP,in=header" name:"x-amz-grant-write-acp"`
 	Key                              *string                   `aws:"Key,required,in=uri" min:"1"`
-	Metadata                         map[string]string         `aws:"Metadata,in=headers" xml:"x-amz-meta-"`
-	ServerSideEncryption             ServerSideEncryption      `aws:"ServerSideEncryption,in=header" xml:"x-amz-server-side-encryption"`
-	StorageClass                     StorageClass              `aws:"StorageClass,in=header" xml:"x-amz-storage-class"`
-	WebsiteRedirectLocation          *string                   `aws:"WebsiteRedirectLocation,in=header" xml:"x-amz-website-redirect-location"`
-	SSECustomerAlgorithm             *string                   `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKey                   *string                   `aws:"SSECustomerKey,in=header" xml:"x-amz-server-side-encryption-customer-key"`
-	SSECustomerKeyMD5                *string                   `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	SSEKMSKeyId                      *string                   `aws:"SSEKMSKeyId,in=header" xml:"x-amz-server-side-encryption-aws-kms-key-id"`
-	SSEKMSEncryptionContext          *string                   `aws:"SSEKMSEncryptionContext,in=header" xml:"x-amz-server-side-encryption-context"`
-	BucketKeyEnabled                 *bool                     `aws:"BucketKeyEnabled,in=header" xml:"x-amz-server-side-encryption-bucket-key-enabled"`
-	RequestPayer                     RequestPayer              `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	Tagging                          *string                   `aws:"Tagging,in=header" xml:"x-amz-tagging"`
-	ObjectLockMode                   ObjectLockMode            `aws:"ObjectLockMode,in=header" xml:"x-amz-object-lock-mode"`
-	ObjectLockRetainUntilDate        *time.Time                `aws:"ObjectLockRetainUntilDate,in=header,time=iso8601" xml:"x-amz-object-lock-retain-until-date"`
-	ObjectLockLegalHoldStatus        ObjectLockLegalHoldStatus `aws:"ObjectLockLegalHoldStatus,in=header" xml:"x-amz-object-lock-legal-hold"`
-	ObjectLockEventHold              ObjectLockEventHold       `aws:"ObjectLockEventHold,in=header" xml:"x-amz-object-lock-event-hold"`
-	ObjectLockEventHoldDurationDays  *int32                    `aws:"ObjectLockEventHoldDurationDays,in=header" xml:"x-amz-object-lock-event-hold-duration-days"`
-	ObjectLockEventHoldDurationYears *int32                    `aws:"ObjectLockEventHoldDurationYears,in=header" xml:"x-amz-object-lock-event-hold-duration-years"`
-	ExpectedBucketOwner              *string                   `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	ChecksumAlgorithm                ChecksumAlgorithm         `aws:"ChecksumAlgorithm,in=header" xml:"x-amz-checksum-algorithm"`
-	ChecksumType                     ChecksumType              `aws:"ChecksumType,in=header" xml:"x-amz-checksum-type"`
+	Metadata                         map[string]string         `aws:"Metadata,in=headers" name:"x-amz-meta-"`
+	ServerSideEncryption             ServerSideEncryption      `aws:"ServerSideEncryption,in=header" name:"x-amz-server-side-encryption"`
+	StorageClass                     StorageClass              `aws:"StorageClass,in=header" name:"x-amz-storage-class"`
+	WebsiteRedirectLocation          *string                   `aws:"WebsiteRedirectLocation,in=header" name:"x-amz-website-redirect-location"`
+	SSECustomerAlgorithm             *string                   `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKey                   *string                   `aws:"SSECustomerKey,in=header" name:"x-amz-server-side-encryption-customer-key"`
+	SSECustomerKeyMD5                *string                   `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	SSEKMSKeyId                      *string                   `aws:"SSEKMSKeyId,in=header" name:"x-amz-server-side-encryption-aws-kms-key-id"`
+	SSEKMSEncryptionContext          *string                   `aws:"SSEKMSEncryptionContext,in=header" name:"x-amz-server-side-encryption-context"`
+	BucketKeyEnabled                 *bool                     `aws:"BucketKeyEnabled,in=header" name:"x-amz-server-side-encryption-bucket-key-enabled"`
+	RequestPayer                     RequestPayer              `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	Tagging                          *string                   `aws:"Tagging,in=header" name:"x-amz-tagging"`
+	ObjectLockMode                   ObjectLockMode            `aws:"ObjectLockMode,in=header" name:"x-amz-object-lock-mode"`
+	ObjectLockRetainUntilDate        *time.Time                `aws:"ObjectLockRetainUntilDate,in=header,time=iso8601" name:"x-amz-object-lock-retain-until-date"`
+	ObjectLockLegalHoldStatus        ObjectLockLegalHoldStatus `aws:"ObjectLockLegalHoldStatus,in=header" name:"x-amz-object-lock-legal-hold"`
+	ObjectLockEventHold              ObjectLockEventHold       `aws:"ObjectLockEventHold,in=header" name:"x-amz-object-lock-event-hold"`
+	ObjectLockEventHoldDurationDays  *int32                    `aws:"ObjectLockEventHoldDurationDays,in=header" name:"x-amz-object-lock-event-hold-duration-days"`
+	ObjectLockEventHoldDurationYears *int32                    `aws:"ObjectLockEventHoldDurationYears,in=header" name:"x-amz-object-lock-event-hold-duration-years"`
+	ExpectedBucketOwner              *string                   `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	ChecksumAlgorithm                ChecksumAlgorithm         `aws:"ChecksumAlgorithm,in=header" name:"x-amz-checksum-algorithm"`
+	ChecksumType                     ChecksumType              `aws:"ChecksumType,in=header" name:"x-amz-checksum-type"`
 }
 
 // CreateMultipartUploadOutput is a structure of the service's model.
 type CreateMultipartUploadOutput struct {
-	_                       struct{}             `xml:"InitiateMultipartUploadResult"`
-	AbortDate               *time.Time           `aws:"AbortDate,in=header" xml:"x-amz-abort-date"`
-	AbortRuleId             *string              `aws:"AbortRuleId,in=header" xml:"x-amz-abort-rule-id"`
+	_                       struct{}             `root:"InitiateMultipartUploadResult"`
+	AbortDate               *time.Time           `aws:"AbortDate,in=header" name:"x-amz-abort-date"`
+	AbortRuleId             *string              `aws:"AbortRuleId,in=header" name:"x-amz-abort-rule-id"`
 	Bucket                  *string              `aws:"Bucket"`
 	Key                     *string              `aws:"Key" min:"1"`
 	UploadId                *string              `aws:"UploadId"`
-	ServerSideEncryption    ServerSideEncryption `aws:"ServerSideEncryption,in=header" xml:"x-amz-server-side-encryption"`
-	SSECustomerAlgorithm    *string              `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKeyMD5       *string              `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	SSEKMSKeyId             *string              `aws:"SSEKMSKeyId,in=header" xml:"x-amz-server-side-encryption-aws-kms-key-id"`
-	SSEKMSEncryptionContext *string              `aws:"SSEKMSEncryptionContext,in=header" xml:"x-amz-server-side-encryption-context"`
-	BucketKeyEnabled        *bool                `aws:"BucketKeyEnabled,in=header" xml:"x-amz-server-side-encryption-bucket-key-enabled"`
-	RequestCharged          RequestCharged       `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
-	ChecksumAlgorithm       ChecksumAlgorithm    `aws:"ChecksumAlgorithm,in=header" xml:"x-amz-checksum-algorithm"`
-	ChecksumType            ChecksumType         `aws:"ChecksumType,in=header" xml:"x-amz-checksum-type"`
-	VersionId               *string              `aws:"VersionId,in=header" xml:"x-amz-version-id"`
+	ServerSideEncryption    ServerSideEncryption `aws:"ServerSideEncryption,in=header" name:"x-amz-server-side-encryption"`
+	SSECustomerAlgorithm    *string              `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKeyMD5       *string              `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	SSEKMSKeyId             *string              `aws:"SSEKMSKeyId,in=header" name:"x-amz-server-side-encryption-aws-kms-key-id"`
+	SSEKMSEncryptionContext *string              `aws:"SSEKMSEncryptionContext,in=header" name:"x-amz-server-side-encryption-context"`
+	BucketKeyEnabled        *bool                `aws:"BucketKeyEnabled,in=header" name:"x-amz-server-side-encryption-bucket-key-enabled"`
+	RequestCharged          RequestCharged       `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
+	ChecksumAlgorithm       ChecksumAlgorithm    `aws:"ChecksumAlgorithm,in=header" name:"x-amz-checksum-algorithm"`
+	ChecksumType            ChecksumType         `aws:"ChecksumType,in=header" name:"x-amz-checksum-type"`
+	VersionId               *string              `aws:"VersionId,in=header" name:"x-amz-version-id"`
 }
 
 // DeleteBucketInput is a structure of the service's model.
 type DeleteBucketInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // DeleteBucketOutput is a structure of the service's model.
@@ -234,7 +234,7 @@ type DeleteBucketOutput struct {
 // DeleteBucketOwnershipControlsInput is a structure of the service's model.
 type DeleteBucketOwnershipControlsInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // DeleteBucketOwnershipControlsOutput is a structure of the service's model.
@@ -244,7 +244,7 @@ type DeleteBucketOwnershipControlsOutput struct {
 // DeleteBucketPolicyInput is a structure of the service's model.
 type DeleteBucketPolicyInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // DeleteBucketPolicyOutput is a structure of the service's model.
@@ -254,7 +254,7 @@ type DeleteBucketPolicyOutput struct {
 // DeleteBucketTaggingInput is a structure of the service's model.
 type DeleteBucketTaggingInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // DeleteBucketTaggingOutput is a structure of the service's model.
@@ -265,59 +265,59 @@ type DeleteBucketTaggingOutput struct {
 type DeleteObjectInput struct {
 	Bucket                    *string      `aws:"Bucket,required,in=uri"`
 	Key                       *string      `aws:"Key,required,in=uri" min:"1"`
-	MFA                       *string      `aws:"MFA,in=header" xml:"x-amz-mfa"`
-	VersionId                 *string      `aws:"VersionId,in=querystring" xml:"versionId"`
-	RequestPayer              RequestPayer `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	BypassGovernanceRetention *bool        `aws:"BypassGovernanceRetention,in=header" xml:"x-amz-bypass-governance-retention"`
-	ExpectedBucketOwner       *string      `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	IfMatch                   *string      `aws:"IfMatch,in=header" xml:"If-Match"`
-	IfMatchLastModifiedTime   *time.Time   `aws:"IfMatchLastModifiedTime,in=header,time=rfc822" xml:"x-amz-if-match-last-modified-time"`
-	IfMatchSize               *int64       `aws:"IfMatchSize,in=header" xml:"x-amz-if-match-size"`
+	MFA                       *string      `aws:"MFA,in=header" name:"x-amz-mfa"`
+	VersionId                 *string      `aws:"VersionId,in=querystring" name:"versionId"`
+	RequestPayer              RequestPayer `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	BypassGovernanceRetention *bool        `aws:"BypassGovernanceRetention,in=header" name:"x-amz-bypass-governance-retention"`
+	ExpectedBucketOwner       *string      `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	IfMatch                   *string      `aws:"IfMatch,in=header" name:"If-Match"`
+	IfMatchLastModifiedTime   *time.Time   `aws:"IfMatchLastModifiedTime,in=header,time=rfc822" name:"x-amz-if-match-last-modified-time"`
+	IfMatchSize               *int64       `aws:"IfMatchSize,in=header" name:"x-amz-if-match-size"`
 }
 
 // DeleteObjectOutput is a structure of the service's model.
 type DeleteObjectOutput struct {
-	DeleteMarker   *bool          `aws:"DeleteMarker,in=header" xml:"x-amz-delete-marker"`
-	VersionId      *string        `aws:"VersionId,in=header" xml:"x-amz-version-id"`
-	RequestCharged RequestCharged `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
+	DeleteMarker   *bool          `aws:"DeleteMarker,in=header" name:"x-amz-delete-marker"`
+	VersionId      *string        `aws:"VersionId,in=header" name:"x-amz-version-id"`
+	RequestCharged RequestCharged `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
 }
 
 // DeleteObjectTaggingInput is a structure of the service's model.
 type DeleteObjectTaggingInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
 	Key                 *string `aws:"Key,required,in=uri" min:"1"`
-	VersionId           *string `aws:"VersionId,in=querystring" xml:"versionId"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	VersionId           *string `aws:"VersionId,in=querystring" name:"versionId"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // DeleteObjectTaggingOutput is a structure of the service's model.
 type DeleteObjectTaggingOutput struct {
-	VersionId *string `aws:"VersionId,in=header" xml:"x-amz-version-id"`
+	VersionId *string `aws:"VersionId,in=header" name:"x-amz-version-id"`
 }
 
 // DeleteObjectsInput is a structure of the service's model.
 type DeleteObjectsInput struct {
 	Bucket                    *string           `aws:"Bucket,required,in=uri"`
 	Delete                    *Delete           `aws:"Delete,required,payload" ns:"http://s3.amazonaws.com/doc/2006-03-01/"`
-	MFA                       *string           `aws:"MFA,in=header" xml:"x-amz-mfa"`
-	RequestPayer              RequestPayer      `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	BypassGovernanceRetention *bool             `aws:"BypassGovernanceRetention,in=header" xml:"x-amz-bypass-governance-retention"`
-	ExpectedBucketOwner       *string           `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	ChecksumAlgorithm         ChecksumAlgorithm `aws:"ChecksumAlgorithm,in=header" xml:"x-amz-sdk-checksum-algorithm"`
+	MFA                       *string           `aws:"MFA,in=header" name:"x-amz-mfa"`
+	RequestPayer              RequestPayer      `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	BypassGovernanceRetention *bool             `aws:"BypassGovernanceRetention,in=header" name:"x-amz-bypass-governance-retention"`
+	ExpectedBucketOwner       *string           `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	ChecksumAlgorithm         ChecksumAlgorithm `aws:"ChecksumAlgorithm,in=header" name:"x-amz-sdk-checksum-algorithm"`
 }
 
 // DeleteObjectsOutput is a structure of the service's model.
 type DeleteObjectsOutput struct {
-	_              struct{}        `xml:"DeleteResult"`
+	_              struct{}        `root:"DeleteResult"`
 	Deleted        []DeletedObject `aws:"Deleted,flat"`
-	RequestCharged RequestCharged  `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
-	Errors         []Error         `aws:"Errors,flat" xml:"Error"`
+	RequestCharged RequestCharged  `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
+	Errors         []Error         `aws:"Errors,flat" name:"Error"`
 }
 
 // DeletePublicAccessBlockInput is a structure of the service's model.
 type DeletePublicAccessBlockInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // DeletePublicAccessBlockOutput is a structure of the service's model.
@@ -327,46 +327,46 @@ type DeletePublicAccessBlockOutput struct {
 // GetBucketAccelerateConfigurationInput is a structure of the service's model.
 type GetBucketAccelerateConfigurationInput struct {
 	Bucket              *string      `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string      `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	RequestPayer        RequestPayer `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
+	ExpectedBucketOwner *string      `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	RequestPayer        RequestPayer `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
 }
 
 // GetBucketAccelerateConfigurationOutput is a structure of the service's model.
 type GetBucketAccelerateConfigurationOutput struct {
-	_              struct{}               `xml:"AccelerateConfiguration"`
+	_              struct{}               `root:"AccelerateConfiguration"`
 	Status         BucketAccelerateStatus `aws:"Status"`
-	RequestCharged RequestCharged         `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
+	RequestCharged RequestCharged         `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
 }
 
 // GetBucketAclInput is a structure of the service's model.
 type GetBucketAclInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetBucketAclOutput is a structure of the service's model.
 type GetBucketAclOutput struct {
-	_      struct{} `xml:"AccessControlPolicy"`
+	_      struct{} `root:"AccessControlPolicy"`
 	Owner  *Owner   `aws:"Owner"`
-	Grants []Grant  `aws:"Grants" xml:"AccessControlList" item:"Grant"`
+	Grants []Grant  `aws:"Grants" name:"AccessControlList" item:"Grant"`
 }
 
 // GetBucketCorsInput is a structure of the service's model.
 type GetBucketCorsInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetBucketCorsOutput is a structure of the service's model.
 type GetBucketCorsOutput struct {
-	_         struct{}   `xml:"CORSConfiguration"`
-	CORSRules []CORSRule `aws:"CORSRules,flat" xml:"CORSRule"`
+	_         struct{}   `root:"CORSConfiguration"`
+	CORSRules []CORSRule `aws:"CORSRules,flat" name:"CORSRule"`
 }
 
 // GetBucketEncryptionInput is a structure of the service's model.
 type GetBucketEncryptionInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetBucketEncryptionOutput is a structure of the service's model.
@@ -377,44 +377,44 @@ type GetBucketEncryptionOutput struct {
 // GetBucketLifecycleConfigurationInput is a structure of the service's model.
 type GetBucketLifecycleConfigurationInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetBucketLifecycleConfigurationOutput is a structure of the service's model.
 type GetBucketLifecycleConfigurationOutput struct {
-	_                                  struct{}                           `xml:"LifecycleConfiguration"`
-	Rules                              []LifecycleRule                    `aws:"Rules,flat" xml:"Rule"`
-	TransitionDefaultMinimumObjectSize TransitionDefaultMinimumObjectSize `aws:"TransitionDefaultMinimumObjectSize,in=header" xml:"x-amz-transition-default-minimum-object-size"`
+	_                                  struct{}                           `root:"LifecycleConfiguration"`
+	Rules                              []LifecycleRule                    `aws:"Rules,flat" name:"Rule"`
+	TransitionDefaultMinimumObjectSize TransitionDefaultMinimumObjectSize `aws:"TransitionDefaultMinimumObjectSize,in=header" name:"x-amz-transition-default-minimum-object-size"`
 }
 
 // GetBucketLocationInput is a structure of the service's model.
 type GetBucketLocationInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetBucketLocationOutput is a structure of the service's model.
 type GetBucketLocationOutput struct {
-	_                  struct{}                 `xml:"LocationConstraint,unwrap"`
+	_                  struct{}                 `root:"LocationConstraint,unwrap"`
 	LocationConstraint BucketLocationConstraint `aws:"LocationConstraint"`
 }
 
 // GetBucketLoggingInput is a structure of the service's model.
 type GetBucketLoggingInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetBucketLoggingOutput is a structure of the service's model.
 type GetBucketLoggingOutput struct {
-	_              struct{}        `xml:"BucketLoggingStatus"`
+	_              struct{}        `root:"BucketLoggingStatus"`
 	LoggingEnabled *LoggingEnabled `aws:"LoggingEnabled"`
 }
 
 // GetBucketOwnershipControlsInput is a structure of the service's model.
 type GetBucketOwnershipControlsInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetBucketOwnershipControlsOutput is a structure of the service's model.
@@ -425,7 +425,7 @@ type GetBucketOwnershipControlsOutput struct {
 // GetBucketPolicyInput is a structure of the service's model.
 type GetBucketPolicyInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetBucketPolicyOutput is a structure of the service's model.
@@ -436,7 +436,7 @@ type GetBucketPolicyOutput struct {
 // GetBucketPolicyStatusInput is a structure of the service's model.
 type GetBucketPolicyStatusInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetBucketPolicyStatusOutput is a structure of the service's model.
@@ -447,7 +447,7 @@ type GetBucketPolicyStatusOutput struct {
 // GetBucketReplicationInput is a structure of the service's model.
 type GetBucketReplicationInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetBucketReplicationOutput is a structure of the service's model.
@@ -458,49 +458,49 @@ type GetBucketReplicationOutput struct {
 // GetBucketRequestPaymentInput is a structure of the service's model.
 type GetBucketRequestPaymentInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetBucketRequestPaymentOutput is a structure of the service's model.
 type GetBucketRequestPaymentOutput struct {
-	_     struct{} `xml:"RequestPaymentConfiguration"`
+	_     struct{} `root:"RequestPaymentConfiguration"`
 	Payer Payer    `aws:"Payer"`
 }
 
 // GetBucketTaggingInput is a structure of the service's model.
 type GetBucketTaggingInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetBucketTaggingOutput is a structure of the service's model.
 type GetBucketTaggingOutput struct {
-	_      struct{} `xml:"Tagging"`
+	_      struct{} `root:"Tagging"`
 	TagSet []Tag    `aws:"TagSet,required" item:"Tag"`
 }
 
 // GetBucketVersioningInput is a structure of the service's model.
 type GetBucketVersioningInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetBucketVersioningOutput is a structure of the service's model.
 type GetBucketVersioningOutput struct {
-	_         struct{}               `xml:"VersioningConfiguration"`
+	_         struct{}               `root:"VersioningConfiguration"`
 	Status    BucketVersioningStatus `aws:"Status"`
-	MFADelete MFADeleteStatus        `aws:"MFADelete" xml:"MfaDelete"`
+	MFADelete MFADeleteStatus        `aws:"MFADelete" name:"MfaDelete"`
 }
 
 // GetBucketWebsiteInput is a structure of the service's model.
 type GetBucketWebsiteInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetBucketWebsiteOutput is a structure of the service's model.
 type GetBucketWebsiteOutput struct {
-	_                     struct{}               `xml:"WebsiteConfiguration"`
+	_                     struct{}               `root:"WebsiteConfiguration"`
 	RedirectAllRequestsTo *RedirectAllRequestsTo `aws:"RedirectAllRequestsTo"`
 	IndexDocument         *IndexDocument         `aws:"IndexDocument"`
 	ErrorDocument         *ErrorDocument         `aws:"ErrorDocument"`
@@ -510,117 +510,117 @@ type GetBucketWebsiteOutput struct {
 // GetObjectInput is a structure of the service's model.
 type GetObjectInput struct {
 	Bucket                     *string      `aws:"Bucket,required,in=uri"`
-	IfMatch                    *string      `aws:"IfMatch,in=header" xml:"If-Match"`
-	IfModifiedSince            *time.Time   `aws:"IfModifiedSince,in=header" xml:"If-Modified-Since"`
-	IfNoneMatch                *string      `aws:"IfNoneMatch,in=header" xml:"If-None-Match"`
-	IfUnmodifiedSince          *time.Time   `aws:"IfUnmodifiedSince,in=header" xml:"If-Unmodified-Since"`
+	IfMatch                    *string      `aws:"IfMatch,in=header" name:"If-Match"`
+	IfModifiedSince            *time.Time   `aws:"IfModifiedSince,in=header" name:"If-Modified-Since"`
+	IfNoneMatch                *string      `aws:"IfNoneMatch,in=header" name:"If-None-Match"`
+	IfUnmodifiedSince          *time.Time   `aws:"IfUnmodifiedSince,in=header" name:"If-Unmodified-Since"`
 	Key                        *string      `aws:"Key,required,in=uri" min:"1"`
 	Range                      *string      `aws:"Range,in=header"`
-	ResponseCacheControl       *string      `aws:"ResponseCacheControl,in=querystring" xml:"response-cache-control"`
-	ResponseContentDisposition *string      `aws:"ResponseContentDisposition,in=querystring" xml:"response-content-disposition"`
-	ResponseContentEncoding    *string      `aws:"ResponseContentEncoding,in=querystring" xml:"response-content-encoding"`
-	ResponseContentLanguage    *string      `aws:"ResponseContentLanguage,in=querystring" xml:"response-content-language"`
-	ResponseContentType        *string      `aws:"ResponseContentType,in=querystring" xml:"response-content-type"`
-	ResponseExpires            *time.Time   `aws:"ResponseExpires,in=querystring,time=rfc822" xml:"response-expires"`
-	VersionId                  *string      `aws:"VersionId,in=querystring" xml:"versionId"`
-	SSECustomerAlgorithm       *string      `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKey             *string      `aws:"SSECustomerKey,in=header" xml:"x-amz-server-side-encryption-customer-key"`
-	SSECustomerKeyMD5          *string      `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	RequestPayer               RequestPayer `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	PartNumber                 *int32       `aws:"PartNumber,in=querystring" xml:"partNumber"`
-	ExpectedBucketOwner        *string      `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	ChecksumMode               ChecksumMode `aws:"ChecksumMode,in=header" xml:"x-amz-checksum-mode"`
+	ResponseCacheControl       *string      `aws:"ResponseCacheControl,in=querystring" name:"response-cache-control"`
+	ResponseContentDisposition *string      `aws:"ResponseContentDisposition,in=querystring" name:"response-content-disposition"`
+	ResponseContentEncoding    *string      `aws:"ResponseContentEncoding,in=querystring" name:"response-content-encoding"`
+	ResponseContentLanguage    *string      `aws:"ResponseContentLanguage,in=querystring" name:"response-content-language"`
+	ResponseContentType        *string      `aws:"ResponseContentType,in=querystring" name:"response-content-type"`
+	ResponseExpires            *time.Time   `aws:"ResponseExpires,in=querystring,time=rfc822" name:"response-expires"`
+	VersionId                  *string      `aws:"VersionId,in=querystring" name:"versionId"`
+	SSECustomerAlgorithm       *string      `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKey             *string      `aws:"SSECustomerKey,in=header" name:"x-amz-server-side-encryption-customer-key"`
+	SSECustomerKeyMD5          *string      `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	RequestPayer               RequestPayer `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	PartNumber                 *int32       `aws:"PartNumber,in=querystring" name:"partNumber"`
+	ExpectedBucketOwner        *string      `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	ChecksumMode               ChecksumMode `aws:"ChecksumMode,in=header" name:"x-amz-checksum-mode"`
 }
 
 // GetObjectOutput is a structure of the service's model.
 type GetObjectOutput struct {
 	Body                             io.ReadCloser             `aws:"Body,payload"`
-	DeleteMarker                     *bool                     `aws:"DeleteMarker,in=header" xml:"x-amz-delete-marker"`
-	AcceptRanges                     *string                   `aws:"AcceptRanges,in=header" xml:"accept-ranges"`
-	Expiration                       *string                   `aws:"Expiration,in=header" xml:"x-amz-expiration"`
-	Restore                          *string                   `aws:"Restore,in=header" xml:"x-amz-restore"`
-	LastModified                     *time.Time                `aws:"LastModified,in=header" xml:"Last-Modified"`
-	ContentLength                    *int64                    `aws:"ContentLength,in=header" xml:"Content-Length"`
+	DeleteMarker                     *bool                     `aws:"DeleteMarker,in=header" name:"x-amz-delete-marker"`
+	AcceptRanges                     *string                   `aws:"AcceptRanges,in=header" name:"accept-ranges"`
+	Expiration                       *string                   `aws:"Expiration,in=header" name:"x-amz-expiration"`
+	Restore                          *string                   `aws:"Restore,in=header" name:"x-amz-restore"`
+	LastModified                     *time.Time                `aws:"LastModified,in=header" name:"Last-Modified"`
+	ContentLength                    *int64                    `aws:"ContentLength,in=header" name:"Content-Length"`
 	ETag                             *string                   `aws:"ETag,in=header"`
-	ChecksumCRC32                    *string                   `aws:"ChecksumCRC32,in=header" xml:"x-amz-checksum-crc32"`
-	ChecksumCRC32C                   *string                   `aws:"ChecksumCRC32C,in=header" xml:"x-amz-checksum-crc32c"`
-	ChecksumCRC64NVME                *string                   `aws:"ChecksumCRC64NVME,in=header" xml:"x-amz-checksum-crc64nvme"`
-	ChecksumSHA1                     *string                   `aws:"ChecksumSHA1,in=header" xml:"x-amz-checksum-sha1"`
-	ChecksumSHA256                   *string                   `aws:"ChecksumSHA256,in=header" xml:"x-amz-checksum-sha256"`
-	ChecksumSHA512                   *string                   `aws:"ChecksumSHA512,in=header" xml:"x-amz-checksum-sha512"`
-	ChecksumMD5                      *string                   `aws:"ChecksumMD5,in=header" xml:"x-amz-checksum-md5"`
-	ChecksumXXHASH64                 *string                   `aws:"ChecksumXXHASH64,in=header" xml:"x-amz-checksum-xxhash64"`
-	ChecksumXXHASH3                  *string                   `aws:"ChecksumXXHASH3,in=header" xml:"x-amz-checksum-xxhash3"`
-	ChecksumXXHASH128                *string                   `aws:"ChecksumXXHASH128,in=header" xml:"x-amz-checksum-xxhash128"`
-	ChecksumType                     ChecksumType              `aws:"ChecksumType,in=header" xml:"x-amz-checksum-type"`
-	MissingMeta                      *int32                    `aws:"MissingMeta,in=header" xml:"x-amz-missing-meta"`
-	VersionId                        *string                   `aws:"VersionId,in=header" xml:"x-amz-version-id"`
-	CacheControl                     *string                   `aws:"CacheControl,in=header" xml:"Cache-Control"`
-	ContentDisposition               *string                   `aws:"ContentDisposition,in=header" xml:"Content-Disposition"`
-	ContentEncoding                  *string                   `aws:"ContentEncoding,in=header" xml:"Content-Encoding"`
-	ContentLanguage                  *string                   `aws:"ContentLanguage,in=header" xml:"Content-Language"`
-	ContentRange                     *string                   `aws:"ContentRange,in=header" xml:"Content-Range"`
-	ContentType                      *string                   `aws:"ContentType,in=header" xml:"Content-Type"`
+	ChecksumCRC32                    *string                   `aws:"ChecksumCRC32,in=header" name:"x-amz-checksum-crc32"`
+	ChecksumCRC32C                   *string                   `aws:"ChecksumCRC32C,in=header" name:"x-amz-checksum-crc32c"`
+	ChecksumCRC64NVME                *string                   `aws:"ChecksumCRC64NVME,in=header" name:"x-amz-checksum-crc64nvme"`
+	ChecksumSHA1                     *string                   `aws:"ChecksumSHA1,in=header" name:"x-amz-checksum-sha1"`
+	ChecksumSHA256                   *string                   `aws:"ChecksumSHA256,in=header" name:"x-amz-checksum-sha256"`
+	ChecksumSHA512                   *string                   `aws:"ChecksumSHA512,in=header" name:"x-amz-checksum-sha512"`
+	ChecksumMD5                      *string                   `aws:"ChecksumMD5,in=header" name:"x-amz-checksum-md5"`
+	ChecksumXXHASH64                 *string                   `aws:"ChecksumXXHASH64,in=header" name:"x-amz-checksum-xxhash64"`
+	ChecksumXXHASH3                  *string                   `aws:"ChecksumXXHASH3,in=header" name:"x-amz-checksum-xxhash3"`
+	ChecksumXXHASH128                *string                   `aws:"ChecksumXXHASH128,in=header" name:"x-amz-checksum-xxhash128"`
+	ChecksumType                     ChecksumType              `aws:"ChecksumType,in=header" name:"x-amz-checksum-type"`
+	MissingMeta                      *int32                    `aws:"MissingMeta,in=header" name:"x-amz-missing-meta"`
+	VersionId                        *string                   `aws:"VersionId,in=header" name:"x-amz-version-id"`
+	CacheControl                     *string                   `aws:"CacheControl,in=header" name:"Cache-Control"`
+	ContentDisposition               *string                   `aws:"ContentDisposition,in=header" name:"Content-Disposition"`
+	ContentEncoding                  *string                   `aws:"ContentEncoding,in=header" name:"Content-Encoding"`
+	ContentLanguage                  *string                   `aws:"ContentLanguage,in=header" name:"Content-Language"`
+	ContentRange                     *string                   `aws:"ContentRange,in=header" name:"Content-Range"`
+	ContentType                      *string                   `aws:"ContentType,in=header" name:"Content-Type"`
 	Expires                          *string                   `aws:"Expires,in=header"`
-	WebsiteRedirectLocation          *string                   `aws:"WebsiteRedirectLocation,in=header" xml:"x-amz-website-redirect-location"`
-	ServerSideEncryption             ServerSideEncryption      `aws:"ServerSideEncryption,in=header" xml:"x-amz-server-side-encryption"`
-	Metadata                         map[string]string         `aws:"Metadata,in=headers" xml:"x-amz-meta-"`
-	SSECustomerAlgorithm             *string                   `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKeyMD5                *string                   `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	SSEKMSKeyId                      *string                   `aws:"SSEKMSKeyId,in=header" xml:"x-amz-server-side-encryption-aws-kms-key-id"`
-	BucketKeyEnabled                 *bool                     `aws:"BucketKeyEnabled,in=header" xml:"x-amz-server-side-encryption-bucket-key-enabled"`
-	StorageClass                     StorageClass              `aws:"StorageClass,in=header" xml:"x-amz-storage-class"`
-	RequestCharged                   RequestCharged            `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
-	ReplicationStatus                ReplicationStatus         `aws:"ReplicationStatus,in=header" xml:"x-amz-replication-status"`
-	PartsCount                       *int32                    `aws:"PartsCount,in=header" xml:"x-amz-mp-parts-count"`
-	TagCount                         *int32                    `aws:"TagCount,in=header" xml:"x-amz-tagging-count"`
-	ObjectLockMode                   ObjectLockMode            `aws:"ObjectLockMode,in=header" xml:"x-amz-object-lock-mode"`
-	ObjectLockRetainUntilDate        *time.Time                `aws:"ObjectLockRetainUntilDate,in=header,time=iso8601" xml:"x-amz-object-lock-retain-until-date"`
-	ObjectLockLegalHoldStatus        ObjectLockLegalHoldStatus `aws:"ObjectLockLegalHoldStatus,in=header" xml:"x-amz-object-lock-legal-hold"`
-	ObjectLockEventHold              ObjectLockEventHold       `aws:"ObjectLockEventHold,in=header" xml:"x-amz-object-lock-event-hold"`
-	ObjectLockEventHoldDurationDays  *int32                    `aws:"ObjectLockEventHoldDurationDays,in=header" xml:"x-amz-object-lock-event-hold-duration-days"`
-	ObjectLockEventHoldDurationYears *int32                    `aws:"ObjectLockEventHoldDurationYears,in=header" xml:"x-amz-object-lock-event-hold-duration-years"`
+	WebsiteRedirectLocation          *string                   `aws:"WebsiteRedirectLocation,in=header" name:"x-amz-website-redirect-location"`
+	ServerSideEncryption             ServerSideEncryption      `aws:"ServerSideEncryption,in=header" name:"x-amz-server-side-encryption"`
+	Metadata                         map[string]string         `aws:"Metadata,in=headers" name:"x-amz-meta-"`
+	SSECustomerAlgorithm             *string                   `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKeyMD5                *string                   `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	SSEKMSKeyId                      *string                   `aws:"SSEKMSKeyId,in=header" name:"x-amz-server-side-encryption-aws-kms-key-id"`
+	BucketKeyEnabled                 *bool                     `aws:"BucketKeyEnabled,in=header" name:"x-amz-server-side-encryption-bucket-key-enabled"`
+	StorageClass                     StorageClass              `aws:"StorageClass,in=header" name:"x-amz-storage-class"`
+	RequestCharged                   RequestCharged            `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
+	ReplicationStatus                ReplicationStatus         `aws:"ReplicationStatus,in=header" name:"x-amz-replication-status"`
+	PartsCount                       *int32                    `aws:"PartsCount,in=header" name:"x-amz-mp-parts-count"`
+	TagCount                         *int32                    `aws:"TagCount,in=header" name:"x-amz-tagging-count"`
+	ObjectLockMode                   ObjectLockMode            `aws:"ObjectLockMode,in=header" name:"x-amz-object-lock-mode"`
+	ObjectLockRetainUntilDate        *time.Time                `aws:"ObjectLockRetainUntilDate,in=header,time=iso8601" name:"x-amz-object-lock-retain-until-date"`
+	ObjectLockLegalHoldStatus        ObjectLockLegalHoldStatus `aws:"ObjectLockLegalHoldStatus,in=header" name:"x-amz-object-lock-legal-hold"`
+	ObjectLockEventHold              ObjectLockEventHold       `aws:"ObjectLockEventHold,in=header" name:"x-amz-object-lock-event-hold"`
+	ObjectLockEventHoldDurationDays  *int32                    `aws:"ObjectLockEventHoldDurationDays,in=header" name:"x-amz-object-lock-event-hold-duration-days"`
+	ObjectLockEventHoldDurationYears *int32                    `aws:"ObjectLockEventHoldDurationYears,in=header" name:"x-amz-object-lock-event-hold-duration-years"`
 }
 
 // GetObjectAclInput is a structure of the service's model.
 type GetObjectAclInput struct {
 	Bucket              *string      `aws:"Bucket,required,in=uri"`
 	Key                 *string      `aws:"Key,required,in=uri" min:"1"`
-	VersionId           *string      `aws:"VersionId,in=querystring" xml:"versionId"`
-	RequestPayer        RequestPayer `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	ExpectedBucketOwner *string      `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	VersionId           *string      `aws:"VersionId,in=querystring" name:"versionId"`
+	RequestPayer        RequestPayer `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	ExpectedBucketOwner *string      `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetObjectAclOutput is a structure of the service's model.
 type GetObjectAclOutput struct {
-	_              struct{}       `xml:"AccessControlPolicy"`
+	_              struct{}       `root:"AccessControlPolicy"`
 	Owner          *Owner         `aws:"Owner"`
-	Grants         []Grant        `aws:"Grants" xml:"AccessControlList" item:"Grant"`
-	RequestCharged RequestCharged `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
+	Grants         []Grant        `aws:"Grants" name:"AccessControlList" item:"Grant"`
+	RequestCharged RequestCharged `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
 }
 
 // GetObjectAttributesInput is a structure of the service's model.
 type GetObjectAttributesInput struct {
 	Bucket               *string            `aws:"Bucket,required,in=uri"`
 	Key                  *string            `aws:"Key,required,in=uri" min:"1"`
-	VersionId            *string            `aws:"VersionId,in=querystring" xml:"versionId"`
-	MaxParts             *int32             `aws:"MaxParts,in=header" xml:"x-amz-max-parts"`
-	PartNumberMarker     *int32             `aws:"PartNumberMarker,in=header" xml:"x-amz-part-number-marker"`
-	SSECustomerAlgorithm *string            `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKey       *string            `aws:"SSECustomerKey,in=header" xml:"x-amz-server-side-encryption-customer-key"`
-	SSECustomerKeyMD5    *string            `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	RequestPayer         RequestPayer       `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	ExpectedBucketOwner  *string            `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	ObjectAttributes     []ObjectAttributes `aws:"ObjectAttributes,required,in=header" xml:"x-amz-object-attributes"`
+	VersionId            *string            `aws:"VersionId,in=querystring" name:"versionId"`
+	MaxParts             *int32             `aws:"MaxParts,in=header" name:"x-amz-max-parts"`
+	PartNumberMarker     *int32             `aws:"PartNumberMarker,in=header" name:"x-amz-part-number-marker"`
+	SSECustomerAlgorithm *string            `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKey       *string            `aws:"SSECustomerKey,in=header" name:"x-amz-server-side-encryption-customer-key"`
+	SSECustomerKeyMD5    *string            `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	RequestPayer         RequestPayer       `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	ExpectedBucketOwner  *string            `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	ObjectAttributes     []ObjectAttributes `aws:"ObjectAttributes,required,in=header" name:"x-amz-object-attributes"`
 }
 
 // GetObjectAttributesOutput is a structure of the service's model.
 type GetObjectAttributesOutput struct {
-	_              struct{}                  `xml:"GetObjectAttributesResponse"`
-	DeleteMarker   *bool                     `aws:"DeleteMarker,in=header" xml:"x-amz-delete-marker"`
-	LastModified   *time.Time                `aws:"LastModified,in=header" xml:"Last-Modified"`
-	VersionId      *string                   `aws:"VersionId,in=header" xml:"x-amz-version-id"`
-	RequestCharged RequestCharged            `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
+	_              struct{}                  `root:"GetObjectAttributesResponse"`
+	DeleteMarker   *bool                     `aws:"DeleteMarker,in=header" name:"x-amz-delete-marker"`
+	LastModified   *time.Time                `aws:"LastModified,in=header" name:"Last-Modified"`
+	VersionId      *string                   `aws:"VersionId,in=header" name:"x-amz-version-id"`
+	RequestCharged RequestCharged            `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
 	ETag           *string                   `aws:"ETag"`
 	Checksum       *Checksum                 `aws:"Checksum"`
 	ObjectParts    *GetObjectAttributesParts `aws:"ObjectParts"`
@@ -631,7 +631,7 @@ type GetObjectAttributesOutput struct {
 // GetObjectLockConfigurationInput is a structure of the service's model.
 type GetObjectLockConfigurationInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetObjectLockConfigurationOutput is a structure of the service's model.
@@ -643,22 +643,22 @@ type GetObjectLockConfigurationOutput struct {
 type GetObjectTaggingInput struct {
 	Bucket              *string      `aws:"Bucket,required,in=uri"`
 	Key                 *string      `aws:"Key,required,in=uri" min:"1"`
-	VersionId           *string      `aws:"VersionId,in=querystring" xml:"versionId"`
-	ExpectedBucketOwner *string      `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	RequestPayer        RequestPayer `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
+	VersionId           *string      `aws:"VersionId,in=querystring" name:"versionId"`
+	ExpectedBucketOwner *string      `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	RequestPayer        RequestPayer `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
 }
 
 // GetObjectTaggingOutput is a structure of the service's model.
 type GetObjectTaggingOutput struct {
-	_         struct{} `xml:"Tagging"`
-	VersionId *string  `aws:"VersionId,in=header" xml:"x-amz-version-id"`
+	_         struct{} `root:"Tagging"`
+	VersionId *string  `aws:"VersionId,in=header" name:"x-amz-version-id"`
 	TagSet    []Tag    `aws:"TagSet,required" item:"Tag"`
 }
 
 // GetPublicAccessBlockInput is a structure of the service's model.
 type GetPublicAccessBlockInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // GetPublicAccessBlockOutput is a structure of the service's model.
@@ -669,104 +669,104 @@ type GetPublicAccessBlockOutput struct {
 // HeadBucketInput is a structure of the service's model.
 type HeadBucketInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
-	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // HeadBucketOutput is a structure of the service's model.
 type HeadBucketOutput struct {
-	BucketArn          *string      `aws:"BucketArn,in=header" xml:"x-amz-bucket-arn" min:"1" max:"128" pattern:"arn:[^:]+:(s3|s3express):.*"`
-	BucketLocationType LocationType `aws:"BucketLocationType,in=header" xml:"x-amz-bucket-location-type"`
-	BucketLocationName *string      `aws:"BucketLocationName,in=header" xml:"x-amz-bucket-location-name"`
-	BucketRegion       *string      `aws:"BucketRegion,in=header" xml:"x-amz-bucket-region" min:"0" max:"20"`
-	AccessPointAlias   *bool        `aws:"AccessPointAlias,in=header" xml:"x-amz-access-point-alias"`
+	BucketArn          *string      `aws:"BucketArn,in=header" name:"x-amz-bucket-arn" min:"1" max:"128" pattern:"arn:[^:]+:(s3|s3express):.*"`
+	BucketLocationType LocationType `aws:"BucketLocationType,in=header" name:"x-amz-bucket-location-type"`
+	BucketLocationName *string      `aws:"BucketLocationName,in=header" name:"x-amz-bucket-location-name"`
+	BucketRegion       *string      `aws:"BucketRegion,in=header" name:"x-amz-bucket-region" min:"0" max:"20"`
+	AccessPointAlias   *bool        `aws:"AccessPointAlias,in=header" name:"x-amz-access-point-alias"`
 }
 
 // HeadObjectInput is a structure of the service's model.
 type HeadObjectInput struct {
 	Bucket                     *string      `aws:"Bucket,required,in=uri"`
-	IfMatch                    *string      `aws:"IfMatch,in=header" xml:"If-Match"`
-	IfModifiedSince            *time.Time   `aws:"IfModifiedSince,in=header" xml:"If-Modified-Since"`
-	IfNoneMatch                *string      `aws:"IfNoneMatch,in=header" xml:"If-None-Match"`
-	IfUnmodifiedSince          *time.Time   `aws:"IfUnmodifiedSince,in=header" xml:"If-Unmodified-Since"`
+	IfMatch                    *string      `aws:"IfMatch,in=header" name:"If-Match"`
+	IfModifiedSince            *time.Time   `aws:"IfModifiedSince,in=header" name:"If-Modified-Since"`
+	IfNoneMatch                *string      `aws:"IfNoneMatch,in=header" name:"If-None-Match"`
+	IfUnmodifiedSince          *time.Time   `aws:"IfUnmodifiedSince,in=header" name:"If-Unmodified-Since"`
 	Key                        *string      `aws:"Key,required,in=uri" min:"1"`
 	Range                      *string      `aws:"Range,in=header"`
-	ResponseCacheControl       *string      `aws:"ResponseCacheControl,in=querystring" xml:"response-cache-control"`
-	ResponseContentDisposition *string      `aws:"ResponseContentDisposition,in=querystring" xml:"response-content-disposition"`
-	ResponseContentEncoding    *string      `aws:"ResponseContentEncoding,in=querystring" xml:"response-content-encoding"`
-	ResponseContentLanguage    *string      `aws:"ResponseContentLanguage,in=querystring" xml:"response-content-language"`
-	ResponseContentType        *string      `aws:"ResponseContentType,in=querystring" xml:"response-content-type"`
-	ResponseExpires            *time.Time   `aws:"ResponseExpires,in=querystring,time=rfc822" xml:"response-expires"`
-	VersionId                  *string      `aws:"VersionId,in=querystring" xml:"versionId"`
-	SSECustomerAlgorithm       *string      `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKey             *string      `aws:"SSECustomerKey,in=header" xml:"x-amz-server-side-encryption-customer-key"`
-	SSECustomerKeyMD5          *string      `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	RequestPayer               RequestPayer `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	PartNumber                 *int32       `aws:"PartNumber,in=querystring" xml:"partNumber"`
-	ExpectedBucketOwner        *string      `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	ChecksumMode               ChecksumMode `aws:"ChecksumMode,in=header" xml:"x-amz-checksum-mode"`
+	ResponseCacheControl       *string      `aws:"ResponseCacheControl,in=querystring" name:"response-cache-control"`
+	ResponseContentDisposition *string      `aws:"ResponseContentDisposition,in=querystring" name:"response-content-disposition"`
+	ResponseContentEncoding    *string      `aws:"ResponseContentEncoding,in=querystring" name:"response-content-encoding"`
+	ResponseContentLanguage    *string      `aws:"ResponseContentLanguage,in=querystring" name:"response-content-language"`
+	ResponseContentType        *string      `aws:"ResponseContentType,in=querystring" name:"response-content-type"`
+	ResponseExpires            *time.Time   `aws:"ResponseExpires,in=querystring,time=rfc822" name:"response-expires"`
+	VersionId                  *string      `aws:"VersionId,in=querystring" name:"versionId"`
+	SSECustomerAlgorithm       *string      `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKey             *string      `aws:"SSECustomerKey,in=header" name:"x-amz-server-side-encryption-customer-key"`
+	SSECustomerKeyMD5          *string      `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	RequestPayer               RequestPayer `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	PartNumber                 *int32       `aws:"PartNumber,in=querystring" name:"partNumber"`
+	ExpectedBucketOwner        *string      `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	ChecksumMode               ChecksumMode `aws:"ChecksumMode,in=header" name:"x-amz-checksum-mode"`
 }
 
 // HeadObjectOutput is a structure of the service's model.
 type HeadObjectOutput struct {
-	DeleteMarker                     *bool                     `aws:"DeleteMarker,in=header" xml:"x-amz-delete-marker"`
-	AcceptRanges                     *string                   `aws:"AcceptRanges,in=header" xml:"accept-ranges"`
-	Expiration                       *string                   `aws:"Expiration,in=header" xml:"x-amz-expiration"`
-	Restore                          *string                   `aws:"Restore,in=header" xml:"x-amz-restore"`
-	ArchiveStatus                    ArchiveStatus             `aws:"ArchiveStatus,in=header" xml:"x-amz-archive-status"`
-	LastModified                     *time.Time                `aws:"LastModified,in=header" xml:"Last-Modified"`
-	ContentLength                    *int64                    `aws:"ContentLength,in=header" xml:"Content-Length"`
-	ChecksumCRC32                    *string                   `aws:"ChecksumCRC32,in=header" xml:"x-amz-checksum-crc32"`
-	ChecksumCRC32C                   *string                   `aws:"ChecksumCRC32C,in=header" xml:"x-amz-checksum-crc32c"`
-	ChecksumCRC64NVME                *string                   `aws:"ChecksumCRC64NVME,in=header" xml:"x-amz-checksum-crc64nvme"`
-	ChecksumSHA1                     *string                   `aws:"ChecksumSHA1,in=header" xml:"x-amz-checksum-sha1"`
-	ChecksumSHA256                   *string                   `aws:"ChecksumSHA256,in=header" xml:"x-amz-checksum-sha256"`
-	ChecksumSHA512                   *string                   `aws:"ChecksumSHA512,in=header" xml:"x-amz-checksum-sha512"`
-	ChecksumMD5                      *string                   `aws:"ChecksumMD5,in=header" xml:"x-amz-checksum-md5"`
-	ChecksumXXHASH64                 *string                   `aws:"ChecksumXXHASH64,in=header" xml:"x-amz-checksum-xxhash64"`
-	ChecksumXXHASH3                  *string                   `aws:"ChecksumXXHASH3,in=header" xml:"x-amz-checksum-xxhash3"`
-	ChecksumXXHASH128                *string                   `aws:"ChecksumXXHASH128,in=header" xml:"x-amz-checksum-xxhash128"`
-	ChecksumType                     ChecksumType              `aws:"ChecksumType,in=header" xml:"x-amz-checksum-type"`
+	DeleteMarker                     *bool                     `aws:"DeleteMarker,in=header" name:"x-amz-delete-marker"`
+	AcceptRanges                     *string                   `aws:"AcceptRanges,in=header" name:"accept-ranges"`
+	Expiration                       *string                   `aws:"Expiration,in=header" name:"x-amz-expiration"`
+	Restore                          *string                   `aws:"Restore,in=header" name:"x-amz-restore"`
+	ArchiveStatus                    ArchiveStatus             `aws:"ArchiveStatus,in=header" name:"x-amz-archive-status"`
+	LastModified                     *time.Time                `aws:"LastModified,in=header" name:"Last-Modified"`
+	ContentLength                    *int64                    `aws:"ContentLength,in=header" name:"Content-Length"`
+	ChecksumCRC32                    *string                   `aws:"ChecksumCRC32,in=header" name:"x-amz-checksum-crc32"`
+	ChecksumCRC32C                   *string                   `aws:"ChecksumCRC32C,in=header" name:"x-amz-checksum-crc32c"`
+	ChecksumCRC64NVME                *string                   `aws:"ChecksumCRC64NVME,in=header" name:"x-amz-checksum-crc64nvme"`
+	ChecksumSHA1                     *string                   `aws:"ChecksumSHA1,in=header" name:"x-amz-checksum-sha1"`
+	ChecksumSHA256                   *string                   `aws:"ChecksumSHA256,in=header" name:"x-amz-checksum-sha256"`
+	ChecksumSHA512                   *string                   `aws:"ChecksumSHA512,in=header" name:"x-amz-checksum-sha512"`
+	ChecksumMD5                      *string                   `aws:"ChecksumMD5,in=header" name:"x-amz-checksum-md5"`
+	ChecksumXXHASH64                 *string                   `aws:"ChecksumXXHASH64,in=header" name:"x-amz-checksum-xxhash64"`
+	ChecksumXXHASH3                  *string                   `aws:"ChecksumXXHASH3,in=header" name:"x-amz-checksum-xxhash3"`
+	ChecksumXXHASH128                *string                   `aws:"ChecksumXXHASH128,in=header" name:"x-amz-checksum-xxhash128"`
+	ChecksumType                     ChecksumType              `aws:"ChecksumType,in=header" name:"x-amz-checksum-type"`
 	ETag                             *string                   `aws:"ETag,in=header"`
-	MissingMeta                      *int32                    `aws:"MissingMeta,in=header" xml:"x-amz-missing-meta"`
-	VersionId                        *string                   `aws:"VersionId,in=header" xml:"x-amz-version-id"`
-	CacheControl                     *string                   `aws:"CacheControl,in=header" xml:"Cache-Control"`
-	ContentDisposition               *string                   `aws:"ContentDisposition,in=header" xml:"Content-Disposition"`
-	ContentEncoding                  *string                   `aws:"ContentEncoding,in=header" xml:"Content-Encoding"`
-	ContentLanguage                  *string                   `aws:"ContentLanguage,in=header" xml:"Content-Language"`
-	ContentType                      *string                   `aws:"ContentType,in=header" xml:"Content-Type"`
-	ContentRange                     *string                   `aws:"ContentRange,in=header" xml:"Content-Range"`
+	MissingMeta                      *int32                    `aws:"MissingMeta,in=header" name:"x-amz-missing-meta"`
+	VersionId                        *string                   `aws:"VersionId,in=header" name:"x-amz-version-id"`
+	CacheControl                     *string                   `aws:"CacheControl,in=header" name:"Cache-Control"`
+	ContentDisposition               *string                   `aws:"ContentDisposition,in=header" name:"Content-Disposition"`
+	ContentEncoding                  *string                   `aws:"ContentEncoding,in=header" name:"Content-Encoding"`
+	ContentLanguage                  *string                   `aws:"ContentLanguage,in=header" name:"Content-Language"`
+	ContentType                      *string                   `aws:"ContentType,in=header" name:"Content-Type"`
+	ContentRange                     *string                   `aws:"ContentRange,in=header" name:"Content-Range"`
 	Expires                          *string                   `aws:"Expires,in=header"`
-	WebsiteRedirectLocation          *string                   `aws:"WebsiteRedirectLocation,in=header" xml:"x-amz-website-redirect-location"`
-	ServerSideEncryption             ServerSideEncryption      `aws:"ServerSideEncryption,in=header" xml:"x-amz-server-side-encryption"`
-	Metadata                         map[string]string         `aws:"Metadata,in=headers" xml:"x-amz-meta-"`
-	SSECustomerAlgorithm             *string                   `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKeyMD5                *string                   `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	SSEKMSKeyId                      *string                   `aws:"SSEKMSKeyId,in=header" xml:"x-amz-server-side-encryption-aws-kms-key-id"`
-	BucketKeyEnabled                 *bool                     `aws:"BucketKeyEnabled,in=header" xml:"x-amz-server-side-encryption-bucket-key-enabled"`
-	StorageClass                     StorageClass              `aws:"StorageClass,in=header" xml:"x-amz-storage-class"`
-	RequestCharged                   RequestCharged            `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
-	ReplicationStatus                ReplicationStatus         `aws:"ReplicationStatus,in=header" xml:"x-amz-replication-status"`
-	PartsCount                       *int32                    `aws:"PartsCount,in=header" xml:"x-amz-mp-parts-count"`
-	TagCount                         *int32                    `aws:"TagCount,in=header" xml:"x-amz-tagging-count"`
-	ObjectLockMode                   ObjectLockMode            `aws:"ObjectLockMode,in=header" xml:"x-amz-object-lock-mode"`
-	ObjectLockRetainUntilDate        *time.Time                `aws:"ObjectLockRetainUntilDate,in=header,time=iso8601" xml:"x-amz-object-lock-retain-until-date"`
-	ObjectLockLegalHoldStatus        ObjectLockLegalHoldStatus `aws:"ObjectLockLegalHoldStatus,in=header" xml:"x-amz-object-lock-legal-hold"`
-	ObjectLockEventHold              ObjectLockEventHold       `aws:"ObjectLockEventHold,in=header" xml:"x-amz-object-lock-event-hold"`
-	ObjectLockEventHoldDurationDays  *int32                    `aws:"ObjectLockEventHoldDurationDays,in=header" xml:"x-amz-object-lock-event-hold-duration-days"`
-	ObjectLockEventHoldDurationYears *int32                    `aws:"ObjectLockEventHoldDurationYears,in=header" xml:"x-amz-object-lock-event-hold-duration-years"`
+	WebsiteRedirectLocation          *string                   `aws:"WebsiteRedirectLocation,in=header" name:"x-amz-website-redirect-location"`
+	ServerSideEncryption             ServerSideEncryption      `aws:"ServerSideEncryption,in=header" name:"x-amz-server-side-encryption"`
+	Metadata                         map[string]string         `aws:"Metadata,in=headers" name:"x-amz-meta-"`
+	SSECustomerAlgorithm             *string                   `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKeyMD5                *string                   `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	SSEKMSKeyId                      *string                   `aws:"SSEKMSKeyId,in=header" name:"x-amz-server-side-encryption-aws-kms-key-id"`
+	BucketKeyEnabled                 *bool                     `aws:"BucketKeyEnabled,in=header" name:"x-amz-server-side-encryption-bucket-key-enabled"`
+	StorageClass                     StorageClass              `aws:"StorageClass,in=header" name:"x-amz-storage-class"`
+	RequestCharged                   RequestCharged            `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
+	ReplicationStatus                ReplicationStatus         `aws:"ReplicationStatus,in=header" name:"x-amz-replication-status"`
+	PartsCount                       *int32                    `aws:"PartsCount,in=header" name:"x-amz-mp-parts-count"`
+	TagCount                         *int32                    `aws:"TagCount,in=header" name:"x-amz-tagging-count"`
+	ObjectLockMode                   ObjectLockMode            `aws:"ObjectLockMode,in=header" name:"x-amz-object-lock-mode"`
+	ObjectLockRetainUntilDate        *time.Time                `aws:"ObjectLockRetainUntilDate,in=header,time=iso8601" name:"x-amz-object-lock-retain-until-date"`
+	ObjectLockLegalHoldStatus        ObjectLockLegalHoldStatus `aws:"ObjectLockLegalHoldStatus,in=header" name:"x-amz-object-lock-legal-hold"`
+	ObjectLockEventHold              ObjectLockEventHold       `aws:"ObjectLockEventHold,in=header" name:"x-amz-object-lock-event-hold"`
+	ObjectLockEventHoldDurationDays  *int32                    `aws:"ObjectLockEventHoldDurationDays,in=header" name:"x-amz-object-lock-event-hold-duration-days"`
+	ObjectLockEventHoldDurationYears *int32                    `aws:"ObjectLockEventHoldDurationYears,in=header" name:"x-amz-object-lock-event-hold-duration-years"`
 }
 
 // ListBucketsInput is a structure of the service's model.
 type ListBucketsInput struct {
-	MaxBuckets        *int32  `aws:"MaxBuckets,in=querystring" xml:"max-buckets" min:"1" max:"10000"`
-	ContinuationToken *string `aws:"ContinuationToken,in=querystring" xml:"continuation-token"`
-	Prefix            *string `aws:"Prefix,in=querystring" xml:"prefix"`
-	BucketRegion      *string `aws:"BucketRegion,in=querystring" xml:"bucket-region"`
+	MaxBuckets        *int32  `aws:"MaxBuckets,in=querystring" name:"max-buckets" min:"1" max:"10000"`
+	ContinuationToken *string `aws:"ContinuationToken,in=querystring" name:"continuation-token"`
+	Prefix            *string `aws:"Prefix,in=querystring" name:"prefix"`
+	BucketRegion      *string `aws:"BucketRegion,in=querystring" name:"bucket-region"`
 }
 
 // ListBucketsOutput is a structure of the service's model.
 type ListBucketsOutput struct {
-	_                 struct{} `xml:"ListAllMyBucketsResult"`
+	_                 struct{} `root:"ListAllMyBucketsResult"`
 	Buckets           []Bucket `aws:"Buckets" item:"Bucket"`
 	Owner             *Owner   `aws:"Owner"`
 	ContinuationToken *string  `aws:"ContinuationToken"`
@@ -776,19 +776,19 @@ type ListBucketsOutput struct {
 // ListMultipartUploadsInput is a structure of the service's model.
 type ListMultipartUploadsInput struct {
 	Bucket              *string      `aws:"Bucket,required,in=uri"`
-	Delimiter           *string      `aws:"Delimiter,in=querystring" xml:"delimiter"`
-	EncodingType        EncodingType `aws:"EncodingType,in=querystring" xml:"encoding-type"`
-	KeyMarker           *string      `aws:"KeyMarker,in=querystring" xml:"key-marker"`
-	MaxUploads          *int32       `aws:"MaxUploads,in=querystring" xml:"max-uploads"`
-	Prefix              *string      `aws:"Prefix,in=querystring" xml:"prefix"`
-	UploadIdMarker      *string      `aws:"UploadIdMarker,in=querystring" xml:"upload-id-marker"`
-	ExpectedBucketOwner *string      `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	RequestPayer        RequestPayer `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
+	Delimiter           *string      `aws:"Delimiter,in=querystring" name:"delimiter"`
+	EncodingType        EncodingType `aws:"EncodingType,in=querystring" name:"encoding-type"`
+	KeyMarker           *string      `aws:"KeyMarker,in=querystring" name:"key-marker"`
+	MaxUploads          *int32       `aws:"MaxUploads,in=querystring" name:"max-uploads"`
+	Prefix              *string      `aws:"Prefix,in=querystring" name:"prefix"`
+	UploadIdMarker      *string      `aws:"UploadIdMarker,in=querystring" name:"upload-id-marker"`
+	ExpectedBucketOwner *string      `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	RequestPayer        RequestPayer `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
 }
 
 // ListMultipartUploadsOutput is a structure of the service's model.
 type ListMultipartUploadsOutput struct {
-	_                  struct{}          `xml:"ListMultipartUploadsResult"`
+	_                  struct{}          `root:"ListMultipartUploadsResult"`
 	Bucket             *string           `aws:"Bucket"`
 	KeyMarker          *string           `aws:"KeyMarker"`
 	UploadIdMarker     *string           `aws:"UploadIdMarker"`
@@ -798,61 +798,61 @@ type ListMultipartUploadsOutput struct {
 	NextUploadIdMarker *string           `aws:"NextUploadIdMarker"`
 	MaxUploads         *int32            `aws:"MaxUploads"`
 	IsTruncated        *bool             `aws:"IsTruncated"`
-	Uploads            []MultipartUpload `aws:"Uploads,flat" xml:"Upload"`
+	Uploads            []MultipartUpload `aws:"Uploads,flat" name:"Upload"`
 	CommonPrefixes     []CommonPrefix    `aws:"CommonPrefixes,flat"`
 	EncodingType       EncodingType      `aws:"EncodingType"`
-	RequestCharged     RequestCharged    `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
+	RequestCharged     RequestCharged    `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
 }
 
 // ListObjectVersionsInput is a structure of the service's model.
 type ListObjectVersionsInput struct {
 	Bucket                   *string                    `aws:"Bucket,required,in=uri"`
-	Delimiter                *string                    `aws:"Delimiter,in=querystring" xml:"delimiter"`
-	EncodingType             EncodingType               `aws:"EncodingType,in=querystring" xml:"encoding-type"`
-	KeyMarker                *string                    `aws:"KeyMarker,in=querystring" xml:"key-marker"`
-	MaxKeys                  *int32                     `aws:"MaxKeys,in=querystring" xml:"max-keys"`
-	Prefix                   *string                    `aws:"Prefix,in=querystring" xml:"prefix"`
-	VersionIdMarker          *string                    `aws:"VersionIdMarker,in=querystring" xml:"version-id-marker"`
-	ExpectedBucketOwner      *string                    `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	RequestPayer             RequestPayer               `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	OptionalObjectAttributes []OptionalObjectAttributes `aws:"OptionalObjectAttributes,in=header" xml:"x-amz-optional-object-attributes"`
+	Delimiter                *string                    `aws:"Delimiter,in=querystring" name:"delimiter"`
+	EncodingType             EncodingType               `aws:"EncodingType,in=querystring" name:"encoding-type"`
+	KeyMarker                *string                    `aws:"KeyMarker,in=querystring" name:"key-marker"`
+	MaxKeys                  *int32                     `aws:"MaxKeys,in=querystring" name:"max-keys"`
+	Prefix                   *string                    `aws:"Prefix,in=querystring" name:"prefix"`
+	VersionIdMarker          *string                    `aws:"VersionIdMarker,in=querystring" name:"version-id-marker"`
+	ExpectedBucketOwner      *string                    `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	RequestPayer             RequestPayer               `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	OptionalObjectAttributes []OptionalObjectAttributes `aws:"OptionalObjectAttributes,in=header" name:"x-amz-optional-object-attributes"`
 }
 
 // ListObjectVersionsOutput is a structure of the service's model.
 type ListObjectVersionsOutput struct {
-	_                   struct{}            `xml:"ListVersionsResult"`
+	_                   struct{}            `root:"ListVersionsResult"`
 	IsTruncated         *bool               `aws:"IsTruncated"`
 	KeyMarker           *string             `aws:"KeyMarker"`
 	VersionIdMarker     *string             `aws:"VersionIdMarker"`
 	NextKeyMarker       *string             `aws:"NextKeyMarker"`
 	NextVersionIdMarker *string             `aws:"NextVersionIdMarker"`
-	Versions            []ObjectVersion     `aws:"Versions,flat" xml:"Version"`
-	DeleteMarkers       []DeleteMarkerEntry `aws:"DeleteMarkers,flat" xml:"DeleteMarker"`
+	Versions            []ObjectVersion     `aws:"Versions,flat" name:"Version"`
+	DeleteMarkers       []DeleteMarkerEntry `aws:"DeleteMarkers,flat" name:"DeleteMarker"`
 	Name                *string             `aws:"Name"`
 	Prefix              *string             `aws:"Prefix"`
 	Delimiter           *string             `aws:"Delimiter"`
 	MaxKeys             *int32              `aws:"MaxKeys"`
 	CommonPrefixes      []CommonPrefix      `aws:"CommonPrefixes,flat"`
 	EncodingType        EncodingType        `aws:"EncodingType"`
-	RequestCharged      RequestCharged      `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
+	RequestCharged      RequestCharged      `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
 }
 
 // ListObjectsInput is a structure of the service's model.
 type ListObjectsInput struct {
 	Bucket                   *string                    `aws:"Bucket,required,in=uri"`
-	Delimiter                *string                    `aws:"Delimiter,in=querystring" xml:"delimiter"`
-	EncodingType             EncodingType               `aws:"EncodingType,in=querystring" xml:"encoding-type"`
-	Marker                   *string                    `aws:"Marker,in=querystring" xml:"marker"`
-	MaxKeys                  *int32                     `aws:"MaxKeys,in=querystring" xml:"max-keys"`
-	Prefix                   *string                    `aws:"Prefix,in=querystring" xml:"prefix"`
-	RequestPayer             RequestPayer               `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	ExpectedBucketOwner      *string                    `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	OptionalObjectAttributes []OptionalObjectAttributes `aws:"OptionalObjectAttributes,in=header" xml:"x-amz-optional-object-attributes"`
+	Delimiter                *string                    `aws:"Delimiter,in=querystring" name:"delimiter"`
+	EncodingType             EncodingType               `aws:"EncodingType,in=querystring" name:"encoding-type"`
+	Marker                   *string                    `aws:"Marker,in=querystring" name:"marker"`
+	MaxKeys                  *int32                     `aws:"MaxKeys,in=querystring" name:"max-keys"`
+	Prefix                   *string                    `aws:"Prefix,in=querystring" name:"prefix"`
+	RequestPayer             RequestPayer               `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	ExpectedBucketOwner      *string                    `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	OptionalObjectAttributes []OptionalObjectAttributes `aws:"OptionalObjectAttributes,in=header" name:"x-amz-optional-object-attributes"`
 }
 
 // ListObjectsOutput is a structure of the service's model.
 type ListObjectsOutput struct {
-	_              struct{}       `xml:"ListBucketResult"`
+	_              struct{}       `root:"ListBucketResult"`
 	IsTruncated    *bool          `aws:"IsTruncated"`
 	Marker         *string        `aws:"Marker"`
 	NextMarker     *string        `aws:"NextMarker"`
@@ -863,27 +863,27 @@ type ListObjectsOutput struct {
 	MaxKeys        *int32         `aws:"MaxKeys"`
 	CommonPrefixes []CommonPrefix `aws:"CommonPrefixes,flat"`
 	EncodingType   EncodingType   `aws:"EncodingType"`
-	RequestCharged RequestCharged `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
+	RequestCharged RequestCharged `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
 }
 
 // ListObjectsV2Input is a structure of the service's model.
 type ListObjectsV2Input struct {
 	Bucket                   *string                    `aws:"Bucket,required,in=uri"`
-	Delimiter                *string                    `aws:"Delimiter,in=querystring" xml:"delimiter"`
-	EncodingType             EncodingType               `aws:"EncodingType,in=querystring" xml:"encoding-type"`
-	MaxKeys                  *int32                     `aws:"MaxKeys,in=querystring" xml:"max-keys"`
-	Prefix                   *string                    `aws:"Prefix,in=querystring" xml:"prefix"`
-	ContinuationToken        *string                    `aws:"ContinuationToken,in=querystring" xml:"continuation-token"`
-	FetchOwner               *bool                      `aws:"FetchOwner,in=querystring" xml:"fetch-owner"`
-	StartAfter               *string                    `aws:"StartAfter,in=querystring" xml:"start-after"`
-	RequestPayer             RequestPayer               `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	ExpectedBucketOwner      *string                    `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	OptionalObjectAttributes []OptionalObjectAttributes `aws:"OptionalObjectAttributes,in=header" xml:"x-amz-optional-object-attributes"`
+	Delimiter                *string                    `aws:"Delimiter,in=querystring" name:"delimiter"`
+	EncodingType             EncodingType               `aws:"EncodingType,in=querystring" name:"encoding-type"`
+	MaxKeys                  *int32                     `aws:"MaxKeys,in=querystring" name:"max-keys"`
+	Prefix                   *string                    `aws:"Prefix,in=querystring" name:"prefix"`
+	ContinuationToken        *string                    `aws:"ContinuationToken,in=querystring" name:"continuation-token"`
+	FetchOwner               *bool                      `aws:"FetchOwner,in=querystring" name:"fetch-owner"`
+	StartAfter               *string                    `aws:"StartAfter,in=querystring" name:"start-after"`
+	RequestPayer             RequestPayer               `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	ExpectedBucketOwner      *string                    `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	OptionalObjectAttributes []OptionalObjectAttributes `aws:"OptionalObjectAttributes,in=header" name:"x-amz-optional-object-attributes"`
 }
 
 // ListObjectsV2Output is a structure of the service's model.
 type ListObjectsV2Output struct {
-	_                     struct{}       `xml:"ListBucketResult"`
+	_                     struct{}       `root:"ListBucketResult"`
 	IsTruncated           *bool          `aws:"IsTruncated"`
 	Contents              []Object       `aws:"Contents,flat"`
 	Name                  *string        `aws:"Name"`
@@ -896,28 +896,28 @@ type ListObjectsV2Output struct {
 	ContinuationToken     *string        `aws:"ContinuationToken"`
 	NextContinuationToken *string        `aws:"NextContinuationToken"`
 	StartAfter            *string        `aws:"StartAfter"`
-	RequestCharged        RequestCharged `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
+	RequestCharged        RequestCharged `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
 }
 
 // ListPartsInput is a structure of the service's model.
 type ListPartsInput struct {
 	Bucket               *string      `aws:"Bucket,required,in=uri"`
 	Key                  *string      `aws:"Key,required,in=uri" min:"1"`
-	MaxParts             *int32       `aws:"MaxParts,in=querystring" xml:"max-parts"`
-	PartNumberMarker     *int32       `aws:"PartNumberMarker,in=querystring" xml:"part-number-marker"`
-	UploadId             *string      `aws:"UploadId,required,in=querystring" xml:"uploadId"`
-	RequestPayer         RequestPayer `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	ExpectedBucketOwner  *string      `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	SSECustomerAlgorithm *string      `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKey       *string      `aws:"SSECustomerKey,in=header" xml:"x-amz-server-side-encryption-customer-key"`
-	SSECustomerKeyMD5    *string      `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
+	MaxParts             *int32       `aws:"MaxParts,in=querystring" name:"max-parts"`
+	PartNumberMarker     *int32       `aws:"PartNumberMarker,in=querystring" name:"part-number-marker"`
+	UploadId             *string      `aws:"UploadId,required,in=querystring" name:"uploadId"`
+	RequestPayer         RequestPayer `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	ExpectedBucketOwner  *string      `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	SSECustomerAlgorithm *string      `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKey       *string      `aws:"SSECustomerKey,in=header" name:"x-amz-server-side-encryption-customer-key"`
+	SSECustomerKeyMD5    *string      `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
 }
 
 // ListPartsOutput is a structure of the service's model.
 type ListPartsOutput struct {
-	_                    struct{}          `xml:"ListPartsResult"`
-	AbortDate            *time.Time        `aws:"AbortDate,in=header" xml:"x-amz-abort-date"`
-	AbortRuleId          *string           `aws:"AbortRuleId,in=header" xml:"x-amz-abort-rule-id"`
+	_                    struct{}          `root:"ListPartsResult"`
+	AbortDate            *time.Time        `aws:"AbortDate,in=header" name:"x-amz-abort-date"`
+	AbortRuleId          *string           `aws:"AbortRuleId,in=header" name:"x-amz-abort-rule-id"`
 	Bucket               *string           `aws:"Bucket"`
 	Key                  *string           `aws:"Key" min:"1"`
 	UploadId             *string           `aws:"UploadId"`
@@ -925,23 +925,23 @@ type ListPartsOutput struct {
 	NextPartNumberMarker *int32            `aws:"NextPartNumberMarker"`
 	MaxParts             *int32            `aws:"MaxParts"`
 	IsTruncated          *bool             `aws:"IsTruncated"`
-	Parts                []Part            `aws:"Parts,flat" xml:"Part"`
+	Parts                []Part            `aws:"Parts,flat" name:"Part"`
 	Initiator            *Initiator        `aws:"Initiator"`
 	Owner                *Owner            `aws:"Owner"`
 	StorageClass         StorageClass      `aws:"StorageClass"`
-	RequestCharged       RequestCharged    `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
+	RequestCharged       RequestCharged    `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
 	ChecksumAlgorithm    ChecksumAlgorithm `aws:"ChecksumAlgorithm"`
 	ChecksumType         ChecksumType      `aws:"ChecksumType"`
-	VersionId            *string           `aws:"VersionId,in=header" xml:"x-amz-version-id"`
+	VersionId            *string           `aws:"VersionId,in=header" name:"x-amz-version-id"`
 }
 
 // PutBucketOwnershipControlsInput is a structure of the service's model.
 type PutBucketOwnershipControlsInput struct {
 	Bucket              *string            `aws:"Bucket,required,in=uri"`
-	ContentMD5          *string            `aws:"ContentMD5,in=header" xml:"Content-MD5"`
-	ExpectedBucketOwner *string            `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ContentMD5          *string            `aws:"ContentMD5,in=header" name:"Content-MD5"`
+	ExpectedBucketOwner *string            `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 	OwnershipControls   *OwnershipControls `aws:"OwnershipControls,required,payload" ns:"http://s3.amazonaws.com/doc/2006-03-01/"`
-	ChecksumAlgorithm   ChecksumAlgorithm  `aws:"ChecksumAlgorithm,in=header" xml:"x-amz-sdk-checksum-algorithm"`
+	ChecksumAlgorithm   ChecksumAlgorithm  `aws:"ChecksumAlgorithm,in=header" name:"x-amz-sdk-checksum-algorithm"`
 }
 
 // PutBucketOwnershipControlsOutput is a structure of the service's model.
@@ -951,11 +951,11 @@ type PutBucketOwnershipControlsOutput struct {
 // PutBucketPolicyInput is a structure of the service's model.
 type PutBucketPolicyInput struct {
 	Bucket                        *string           `aws:"Bucket,required,in=uri"`
-	ContentMD5                    *string           `aws:"ContentMD5,in=header" xml:"Content-MD5"`
-	ChecksumAlgorithm             ChecksumAlgorithm `aws:"ChecksumAlgorithm,in=header" xml:"x-amz-sdk-checksum-algorithm"`
-	ConfirmRemoveSelfBucketAccess *bool             `aws:"ConfirmRemoveSelfBucketAccess,in=header" xml:"x-amz-confirm-remove-self-bucket-access"`
+	ContentMD5                    *string           `aws:"ContentMD5,in=header" name:"Content-MD5"`
+	ChecksumAlgorithm             ChecksumAlgorithm `aws:"ChecksumAlgorithm,in=header" name:"x-amz-sdk-checksum-algorithm"`
+	ConfirmRemoveSelfBucketAccess *bool             `aws:"ConfirmRemoveSelfBucketAccess,in=header" name:"x-amz-confirm-remove-self-bucket-access"`
 	Policy                        *string           `aws:"Policy,required,payload"`
-	ExpectedBucketOwner           *string           `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner           *string           `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // PutBucketPolicyOutput is a structure of the service's model.
@@ -965,10 +965,10 @@ type PutBucketPolicyOutput struct {
 // PutBucketTaggingInput is a structure of the service's model.
 type PutBucketTaggingInput struct {
 	Bucket              *string           `aws:"Bucket,required,in=uri"`
-	ContentMD5          *string           `aws:"ContentMD5,in=header" xml:"Content-MD5"`
-	ChecksumAlgorithm   ChecksumAlgorithm `aws:"ChecksumAlgorithm,in=header" xml:"x-amz-sdk-checksum-algorithm"`
+	ContentMD5          *string           `aws:"ContentMD5,in=header" name:"Content-MD5"`
+	ChecksumAlgorithm   ChecksumAlgorithm `aws:"ChecksumAlgorithm,in=header" name:"x-amz-sdk-checksum-algorithm"`
 	Tagging             *Tagging          `aws:"Tagging,required,payload" ns:"http://s3.amazonaws.com/doc/2006-03-01/"`
-	ExpectedBucketOwner *string           `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner *string           `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // PutBucketTaggingOutput is a structure of the service's model.
@@ -978,11 +978,11 @@ type PutBucketTaggingOutput struct {
 // PutBucketVersioningInput is a structure of the service's model.
 type PutBucketVersioningInput struct {
 	Bucket                  *string                  `aws:"Bucket,required,in=uri"`
-	ContentMD5              *string                  `aws:"ContentMD5,in=header" xml:"Content-MD5"`
-	ChecksumAlgorithm       ChecksumAlgorithm        `aws:"ChecksumAlgorithm,in=header" xml:"x-amz-sdk-checksum-algorithm"`
-	MFA                     *string                  `aws:"MFA,in=header" xml:"x-amz-mfa"`
+	ContentMD5              *string                  `aws:"ContentMD5,in=header" name:"Content-MD5"`
+	ChecksumAlgorithm       ChecksumAlgorithm        `aws:"ChecksumAlgorithm,in=header" name:"x-amz-sdk-checksum-algorithm"`
+	MFA                     *string                  `aws:"MFA,in=header" name:"x-amz-mfa"`
 	VersioningConfiguration *VersioningConfiguration `aws:"VersioningConfiguration,required,payload" ns:"http://s3.amazonaws.com/doc/2006-03-01/"`
-	ExpectedBucketOwner     *string                  `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner     *string                  `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // PutBucketVersioningOutput is a structure of the service's model.
@@ -991,107 +991,107 @@ type PutBucketVersioningOutput struct {
 
 // PutObjectInput is a structure of the service's model.
 type PutObjectInput struct {
-	ACL                              ObjectCannedACL           `aws:"ACL,in=header" xml:"x-amz-acl"`
+	ACL                              ObjectCannedACL           `aws:"ACL,in=header" name:"x-amz-acl"`
 	Body                             io.ReadCloser             `aws:"Body,payload"`
 	Bucket                           *string                   `aws:"Bucket,required,in=uri"`
-	CacheControl                     *string                   `aws:"CacheControl,in=header" xml:"Cache-Control"`
-	ContentDisposition               *string                   `aws:"ContentDisposition,in=header" xml:"Content-Disposition"`
-	ContentEncoding                  *string                   `aws:"ContentEncoding,in=header" xml:"Content-Encoding"`
-	ContentLanguage                  *string                   `aws:"ContentLanguage,in=header" xml:"Content-Language"`
-	ContentLength                    *int64                    `aws:"ContentLength,in=header" xml:"Content-Length"`
-	ContentMD5                       *string                   `aws:"ContentMD5,in=header" xml:"Content-MD5"`
-	ContentType                      *string                   `aws:"ContentType,in=header" xml:"Content-Type"`
-	ChecksumAlgorithm                ChecksumAlgorithm         `aws:"ChecksumAlgorithm,in=header" xml:"x-amz-sdk-checksum-algorithm"`
-	ChecksumCRC32                    *string                   `aws:"ChecksumCRC32,in=header" xml:"x-amz-checksum-crc32"`
-	ChecksumCRC32C                   *string                   `aws:"ChecksumCRC32C,in=header" xml:"x-amz-checksum-crc32c"`
-	ChecksumCRC64NVME                *string                   `aws:"ChecksumCRC64NVME,in=header" xml:"x-amz-checksum-crc64nvme"`
-	ChecksumSHA1                     *string                   `aws:"ChecksumSHA1,in=header" xml:"x-amz-checksum-sha1"`
-	ChecksumSHA256                   *string                   `aws:"ChecksumSHA256,in=header" xml:"x-amz-checksum-sha256"`
-	ChecksumSHA512                   *string                   `aws:"ChecksumSHA512,in=header" xml:"x-amz-checksum-sha512"`
-	ChecksumMD5                      *string                   `aws:"ChecksumMD5,in=header" xml:"x-amz-checksum-md5"`
-	ChecksumXXHASH64                 *string                   `aws:"ChecksumXXHASH64,in=header" xml:"x-amz-checksum-xxhash64"`
-	ChecksumXXHASH3                  *string                   `aws:"ChecksumXXHASH3,in=header" xml:"x-amz-checksum-xxhash3"`
-	ChecksumXXHASH128                *string                   `aws:"ChecksumXXHASH128,in=header" xml:"x-amz-checksum-xxhash128"`
+	CacheControl                     *string                   `aws:"CacheControl,in=header" name:"Cache-Control"`
+	ContentDisposition               *string                   `aws:"ContentDisposition,in=header" name:"Content-Disposition"`
+	ContentEncoding                  *string                   `aws:"ContentEncoding,in=header" name:"Content-Encoding"`
+	ContentLanguage                  *string                   `aws:"ContentLanguage,in=header" name:"Content-Language"`
+	ContentLength                    *int64                    `aws:"ContentLength,in=header" name:"Content-Length"`
+	ContentMD5                       *string                   `aws:"ContentMD5,in=header" name:"Content-MD5"`
+	ContentType                      *string                   `aws:"ContentType,in=header" name:"Content-Type"`
+	ChecksumAlgorithm                ChecksumAlgorithm         `aws:"ChecksumAlgorithm,in=header" name:"x-amz-sdk-checksum-algorithm"`
+	ChecksumCRC32                    *string                   `aws:"ChecksumCRC32,in=header" name:"x-amz-checksum-crc32"`
+	ChecksumCRC32C                   *string                   `aws:"ChecksumCRC32C,in=header" name:"x-amz-checksum-crc32c"`
+	ChecksumCRC64NVME                *string                   `aws:"ChecksumCRC64NVME,in=header" name:"x-amz-checksum-crc64nvme"`
+	ChecksumSHA1                     *string                   `aws:"ChecksumSHA1,in=header" name:"x-amz-checksum-sha1"`
+	ChecksumSHA256                   *string                   `aws:"ChecksumSHA256,in=header" name:"x-amz-checksum-sha256"`
+	ChecksumSHA512                   *string                   `aws:"ChecksumSHA512,in=header" name:"x-amz-checksum-sha512"`
+	ChecksumMD5                      *string                   `aws:"ChecksumMD5,in=header" name:"x-amz-checksum-md5"`
+	ChecksumXXHASH64                 *string                   `aws:"ChecksumXXHASH64,in=header" name:"x-amz-checksum-xxhash64"`
+	ChecksumXXHASH3                  *string                   `aws:"ChecksumXXHASH3,in=header" name:"x-amz-checksum-xxhash3"`
+	ChecksumXXHASH128                *string                   `aws:"ChecksumXXHASH128,in=header" name:"x-amz-checksum-xxhash128"`
 	Expires                          *string                   `aws:"Expires,in=header"`
-	IfMatch                          *string                   `aws:"IfMatch,in=header" xml:"If-Match"`
-	IfNoneMatch                      *string                   `aws:"IfNoneMatch,in=header" xml:"If-None-Match"`
-	GrantFullControl                 *string                   `aws:"GrantFullControl,in=header" xml:"x-amz-grant-full-control"`
-	GrantRead                        *string                   `aws:"GrantRead,in=header" xml:"x-amz-grant-read"`
-	GrantReadACP                     *string                   `aws:"GrantReadACP,in=header" xml:"x-amz-grant-read-acp"`
-	GrantWriteACP                    *string                   `aws:"GrantWriteACP,in=header" xml:"x-amz-grant-write-acp"`
+	IfMatch                          *string                   `aws:"IfMatch,in=header" name:"If-Match"`
+	IfNoneMatch                      *string                   `aws:"IfNoneMatch,in=header" name:"If-None-Match"`
+	GrantFullControl                 *string                   `aws:"GrantFullControl,in=header" name:"x-amz-grant-full-control"`
+	GrantRead                        *string                   `aws:"GrantRead,in=header" name:"x-amz-grant-read"`
+	GrantReadACP                     *string                   `aws:"GrantReadACP,in=header" name:"x-amz-grant-read-acp"`
+	GrantWriteACP                    *string                   `aws:"GrantWriteACP,in=header" name:"x-amz-grant-write-acp"`
 	Key                              *string                   `aws:"Key,required,in=uri" min:"1"`
-	WriteOffsetBytes                 *int64                    `aws:"WriteOffsetBytes,in=header" xml:"x-amz-write-offset-bytes"`
-	Metadata                         map[string]string         `aws:"Metadata,in=headers" xml:"x-amz-meta-"`
-	ServerSideEncryption             ServerSideEncryption      `aws:"ServerSideEncryption,in=header" xml:"x-amz-server-side-encryption"`
-	StorageClass                     StorageClass              `aws:"StorageClass,in=header" xml:"x-amz-storage-class"`
-	WebsiteRedirectLocation          *string                   `aws:"WebsiteRedirectLocation,in=header" xml:"x-amz-website-redirect-location"`
-	SSECustomerAlgorithm             *string                   `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKey                   *string                   `aws:"SSECustomerKey,in=header" xml:"x-amz-server-side-encryption-customer-key"`
-	SSECustomerKeyMD5                *string                   `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	SSEKMSKeyId                      *string                   `aws:"SSEKMSKeyId,in=header" xml:"x-amz-server-side-encryption-aws-kms-key-id"`
-	SSEKMSEncryptionContext          *string                   `aws:"SSEKMSEncryptionContext,in=header" xml:"x-amz-server-side-encryption-context"`
-	BucketKeyEnabled                 *bool                     `aws:"BucketKeyEnabled,in=header" xml:"x-amz-server-side-encryption-bucket-key-enabled"`
-	RequestPayer                     RequestPayer              `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	Tagging                          *string                   `aws:"Tagging,in=header" xml:"x-amz-tagging"`
-	ObjectLockMode                   ObjectLockMode            `aws:"ObjectLockMode,in=header" xml:"x-amz-object-lock-mode"`
-	ObjectLockRetainUntilDate        *time.Time                `aws:"ObjectLockRetainUntilDate,in=header,time=iso8601" xml:"x-amz-object-lock-retain-until-date"`
-	ObjectLockLegalHoldStatus        ObjectLockLegalHoldStatus `aws:"ObjectLockLegalHoldStatus,in=header" xml:"x-amz-object-lock-legal-hold"`
-	ObjectLockEventHold              ObjectLockEventHold       `aws:"ObjectLockEventHold,in=header" xml:"x-amz-object-lock-event-hold"`
-	ObjectLockEventHoldDurationDays  *int32                    `aws:"ObjectLockEventHoldDurationDays,in=header" xml:"x-amz-object-lock-event-hold-duration-days"`
-	ObjectLockEventHoldDurationYears *int32                    `aws:"ObjectLockEventHoldDurationYears,in=header" xml:"x-amz-object-lock-event-hold-duration-years"`
-	ExpectedBucketOwner              *string                   `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	WriteOffsetBytes                 *int64                    `aws:"WriteOffsetBytes,in=header" name:"x-amz-write-offset-bytes"`
+	Metadata                         map[string]string         `aws:"Metadata,in=headers" name:"x-amz-meta-"`
+	ServerSideEncryption             ServerSideEncryption      `aws:"ServerSideEncryption,in=header" name:"x-amz-server-side-encryption"`
+	StorageClass                     StorageClass              `aws:"StorageClass,in=header" name:"x-amz-storage-class"`
+	WebsiteRedirectLocation          *string                   `aws:"WebsiteRedirectLocation,in=header" name:"x-amz-website-redirect-location"`
+	SSECustomerAlgorithm             *string                   `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKey                   *string                   `aws:"SSECustomerKey,in=header" name:"x-amz-server-side-encryption-customer-key"`
+	SSECustomerKeyMD5                *string                   `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	SSEKMSKeyId                      *string                   `aws:"SSEKMSKeyId,in=header" name:"x-amz-server-side-encryption-aws-kms-key-id"`
+	SSEKMSEncryptionContext          *string                   `aws:"SSEKMSEncryptionContext,in=header" name:"x-amz-server-side-encryption-context"`
+	BucketKeyEnabled                 *bool                     `aws:"BucketKeyEnabled,in=header" name:"x-amz-server-side-encryption-bucket-key-enabled"`
+	RequestPayer                     RequestPayer              `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	Tagging                          *string                   `aws:"Tagging,in=header" name:"x-amz-tagging"`
+	ObjectLockMode                   ObjectLockMode            `aws:"ObjectLockMode,in=header" name:"x-amz-object-lock-mode"`
+	ObjectLockRetainUntilDate        *time.Time                `aws:"ObjectLockRetainUntilDate,in=header,time=iso8601" name:"x-amz-object-lock-retain-until-date"`
+	ObjectLockLegalHoldStatus        ObjectLockLegalHoldStatus `aws:"ObjectLockLegalHoldStatus,in=header" name:"x-amz-object-lock-legal-hold"`
+	ObjectLockEventHold              ObjectLockEventHold       `aws:"ObjectLockEventHold,in=header" name:"x-amz-object-lock-event-hold"`
+	ObjectLockEventHoldDurationDays  *int32                    `aws:"ObjectLockEventHoldDurationDays,in=header" name:"x-amz-object-lock-event-hold-duration-days"`
+	ObjectLockEventHoldDurationYears *int32                    `aws:"ObjectLockEventHoldDurationYears,in=header" name:"x-amz-object-lock-event-hold-duration-years"`
+	ExpectedBucketOwner              *string                   `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // PutObjectOutput is a structure of the service's model.
 type PutObjectOutput struct {
-	Expiration              *string              `aws:"Expiration,in=header" xml:"x-amz-expiration"`
+	Expiration              *string              `aws:"Expiration,in=header" name:"x-amz-expiration"`
 	ETag                    *string              `aws:"ETag,in=header"`
-	ChecksumCRC32           *string              `aws:"ChecksumCRC32,in=header" xml:"x-amz-checksum-crc32"`
-	ChecksumCRC32C          *string              `aws:"ChecksumCRC32C,in=header" xml:"x-amz-checksum-crc32c"`
-	ChecksumCRC64NVME       *string              `aws:"ChecksumCRC64NVME,in=header" xml:"x-amz-checksum-crc64nvme"`
-	ChecksumSHA1            *string              `aws:"ChecksumSHA1,in=header" xml:"x-amz-checksum-sha1"`
-	ChecksumSHA256          *string              `aws:"ChecksumSHA256,in=header" xml:"x-amz-checksum-sha256"`
-	ChecksumSHA512          *string              `aws:"ChecksumSHA512,in=header" xml:"x-amz-checksum-sha512"`
-	ChecksumMD5             *string              `aws:"ChecksumMD5,in=header" xml:"x-amz-checksum-md5"`
-	ChecksumXXHASH64        *string              `aws:"ChecksumXXHASH64,in=header" xml:"x-amz-checksum-xxhash64"`
-	ChecksumXXHASH3         *string              `aws:"ChecksumXXHASH3,in=header" xml:"x-amz-checksum-xxhash3"`
-	ChecksumXXHASH128       *string              `aws:"ChecksumXXHASH128,in=header" xml:"x-amz-checksum-xxhash128"`
-	ChecksumType            ChecksumType         `aws:"ChecksumType,in=header" xml:"x-amz-checksum-type"`
-	ServerSideEncryption    ServerSideEncryption `aws:"ServerSideEncryption,in=header" xml:"x-amz-server-side-encryption"`
-	VersionId               *string              `aws:"VersionId,in=header" xml:"x-amz-version-id"`
-	SSECustomerAlgorithm    *string              `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKeyMD5       *string              `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	SSEKMSKeyId             *string              `aws:"SSEKMSKeyId,in=header" xml:"x-amz-server-side-encryption-aws-kms-key-id"`
-	SSEKMSEncryptionContext *string              `aws:"SSEKMSEncryptionContext,in=header" xml:"x-amz-server-side-encryption-context"`
-	BucketKeyEnabled        *bool                `aws:"BucketKeyEnabled,in=header" xml:"x-amz-server-side-encryption-bucket-key-enabled"`
-	Size                    *int64               `aws:"Size,in=header" xml:"x-amz-object-size"`
-	RequestCharged          RequestCharged       `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
+	ChecksumCRC32           *string              `aws:"ChecksumCRC32,in=header" name:"x-amz-checksum-crc32"`
+	ChecksumCRC32C          *string              `aws:"ChecksumCRC32C,in=header" name:"x-amz-checksum-crc32c"`
+	ChecksumCRC64NVME       *string              `aws:"ChecksumCRC64NVME,in=header" name:"x-amz-checksum-crc64nvme"`
+	ChecksumSHA1            *string              `aws:"ChecksumSHA1,in=header" name:"x-amz-checksum-sha1"`
+	ChecksumSHA256          *string              `aws:"ChecksumSHA256,in=header" name:"x-amz-checksum-sha256"`
+	ChecksumSHA512          *string              `aws:"ChecksumSHA512,in=header" name:"x-amz-checksum-sha512"`
+	ChecksumMD5             *string              `aws:"ChecksumMD5,in=header" name:"x-amz-checksum-md5"`
+	ChecksumXXHASH64        *string              `aws:"ChecksumXXHASH64,in=header" name:"x-amz-checksum-xxhash64"`
+	ChecksumXXHASH3         *string              `aws:"ChecksumXXHASH3,in=header" name:"x-amz-checksum-xxhash3"`
+	ChecksumXXHASH128       *string              `aws:"ChecksumXXHASH128,in=header" name:"x-amz-checksum-xxhash128"`
+	ChecksumType            ChecksumType         `aws:"ChecksumType,in=header" name:"x-amz-checksum-type"`
+	ServerSideEncryption    ServerSideEncryption `aws:"ServerSideEncryption,in=header" name:"x-amz-server-side-encryption"`
+	VersionId               *string              `aws:"VersionId,in=header" name:"x-amz-version-id"`
+	SSECustomerAlgorithm    *string              `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKeyMD5       *string              `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	SSEKMSKeyId             *string              `aws:"SSEKMSKeyId,in=header" name:"x-amz-server-side-encryption-aws-kms-key-id"`
+	SSEKMSEncryptionContext *string              `aws:"SSEKMSEncryptionContext,in=header" name:"x-amz-server-side-encryption-context"`
+	BucketKeyEnabled        *bool                `aws:"BucketKeyEnabled,in=header" name:"x-amz-server-side-encryption-bucket-key-enabled"`
+	Size                    *int64               `aws:"Size,in=header" name:"x-amz-object-size"`
+	RequestCharged          RequestCharged       `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
 }
 
 // PutObjectTaggingInput is a structure of the service's model.
 type PutObjectTaggingInput struct {
 	Bucket              *string           `aws:"Bucket,required,in=uri"`
 	Key                 *string           `aws:"Key,required,in=uri" min:"1"`
-	VersionId           *string           `aws:"VersionId,in=querystring" xml:"versionId"`
-	ContentMD5          *string           `aws:"ContentMD5,in=header" xml:"Content-MD5"`
-	ChecksumAlgorithm   ChecksumAlgorithm `aws:"ChecksumAlgorithm,in=header" xml:"x-amz-sdk-checksum-algorithm"`
+	VersionId           *string           `aws:"VersionId,in=querystring" name:"versionId"`
+	ContentMD5          *string           `aws:"ContentMD5,in=header" name:"Content-MD5"`
+	ChecksumAlgorithm   ChecksumAlgorithm `aws:"ChecksumAlgorithm,in=header" name:"x-amz-sdk-checksum-algorithm"`
 	Tagging             *Tagging          `aws:"Tagging,required,payload" ns:"http://s3.amazonaws.com/doc/2006-03-01/"`
-	ExpectedBucketOwner *string           `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	RequestPayer        RequestPayer      `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
+	ExpectedBucketOwner *string           `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	RequestPayer        RequestPayer      `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
 }
 
 // PutObjectTaggingOutput is a structure of the service's model.
 type PutObjectTaggingOutput struct {
-	VersionId *string `aws:"VersionId,in=header" xml:"x-amz-version-id"`
+	VersionId *string `aws:"VersionId,in=header" name:"x-amz-version-id"`
 }
 
 // PutPublicAccessBlockInput is a structure of the service's model.
 type PutPublicAccessBlockInput struct {
 	Bucket                         *string                         `aws:"Bucket,required,in=uri"`
-	ContentMD5                     *string                         `aws:"ContentMD5,in=header" xml:"Content-MD5"`
-	ChecksumAlgorithm              ChecksumAlgorithm               `aws:"ChecksumAlgorithm,in=header" xml:"x-amz-sdk-checksum-algorithm"`
+	ContentMD5                     *string                         `aws:"ContentMD5,in=header" name:"Content-MD5"`
+	ChecksumAlgorithm              ChecksumAlgorithm               `aws:"ChecksumAlgorithm,in=header" name:"x-amz-sdk-checksum-algorithm"`
 	PublicAccessBlockConfiguration *PublicAccessBlockConfiguration `aws:"PublicAccessBlockConfiguration,required,payload" ns:"http://s3.amazonaws.com/doc/2006-03-01/"`
-	ExpectedBucketOwner            *string                         `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	ExpectedBucketOwner            *string                         `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // PutPublicAccessBlockOutput is a structure of the service's model.
@@ -1102,85 +1102,85 @@ type PutPublicAccessBlockOutput struct {
 type UploadPartInput struct {
 	Body                 io.ReadCloser     `aws:"Body,payload"`
 	Bucket               *string           `aws:"Bucket,required,in=uri"`
-	ContentLength        *int64            `aws:"ContentLength,in=header" xml:"Content-Length"`
-	ContentMD5           *string           `aws:"ContentMD5,in=header" xml:"Content-MD5"`
-	ChecksumAlgorithm    ChecksumAlgorithm `aws:"ChecksumAlgorithm,in=header" xml:"x-amz-sdk-checksum-algorithm"`
-	ChecksumCRC32        *string           `aws:"ChecksumCRC32,in=header" xml:"x-amz-checksum-crc32"`
-	ChecksumCRC32C       *string           `aws:"ChecksumCRC32C,in=header" xml:"x-amz-checksum-crc32c"`
-	ChecksumCRC64NVME    *string           `aws:"ChecksumCRC64NVME,in=header" xml:"x-amz-checksum-crc64nvme"`
-	ChecksumSHA1         *string           `aws:"ChecksumSHA1,in=header" xml:"x-amz-checksum-sha1"`
-	ChecksumSHA256       *string           `aws:"ChecksumSHA256,in=header" xml:"x-amz-checksum-sha256"`
-	ChecksumSHA512       *string           `aws:"ChecksumSHA512,in=header" xml:"x-amz-checksum-sha512"`
-	ChecksumMD5          *string           `aws:"ChecksumMD5,in=header" xml:"x-amz-checksum-md5"`
-	ChecksumXXHASH64     *string           `aws:"ChecksumXXHASH64,in=header" xml:"x-amz-checksum-xxhash64"`
-	ChecksumXXHASH3      *string           `aws:"ChecksumXXHASH3,in=header" xml:"x-amz-checksum-xxhash3"`
-	ChecksumXXHASH128    *string           `aws:"ChecksumXXHASH128,in=header" xml:"x-amz-checksum-xxhash128"`
+	ContentLength        *int64            `aws:"ContentLength,in=header" name:"Content-Length"`
+	ContentMD5           *string           `aws:"ContentMD5,in=header" name:"Content-MD5"`
+	ChecksumAlgorithm    ChecksumAlgorithm `aws:"ChecksumAlgorithm,in=header" name:"x-amz-sdk-checksum-algorithm"`
+	ChecksumCRC32        *string           `aws:"ChecksumCRC32,in=header" name:"x-amz-checksum-crc32"`
+	ChecksumCRC32C       *string           `aws:"ChecksumCRC32C,in=header" name:"x-amz-checksum-crc32c"`
+	ChecksumCRC64NVME    *string           `aws:"ChecksumCRC64NVME,in=header" name:"x-amz-checksum-crc64nvme"`
+	ChecksumSHA1         *string           `aws:"ChecksumSHA1,in=header" name:"x-amz-checksum-sha1"`
+	ChecksumSHA256       *string           `aws:"ChecksumSHA256,in=header" name:"x-amz-checksum-sha256"`
+	ChecksumSHA512       *string           `aws:"ChecksumSHA512,in=header" name:"x-amz-checksum-sha512"`
+	ChecksumMD5          *string           `aws:"ChecksumMD5,in=header" name:"x-amz-checksum-md5"`
+	ChecksumXXHASH64     *string           `aws:"ChecksumXXHASH64,in=header" name:"x-amz-checksum-xxhash64"`
+	ChecksumXXHASH3      *string           `aws:"ChecksumXXHASH3,in=header" name:"x-amz-checksum-xxhash3"`
+	ChecksumXXHASH128    *string           `aws:"ChecksumXXHASH128,in=header" name:"x-amz-checksum-xxhash128"`
 	Key                  *string           `aws:"Key,required,in=uri" min:"1"`
-	PartNumber           *int32            `aws:"PartNumber,required,in=querystring" xml:"partNumber"`
-	UploadId             *string           `aws:"UploadId,required,in=querystring" xml:"uploadId"`
-	SSECustomerAlgorithm *string           `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKey       *string           `aws:"SSECustomerKey,in=header" xml:"x-amz-server-side-encryption-customer-key"`
-	SSECustomerKeyMD5    *string           `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	RequestPayer         RequestPayer      `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	ExpectedBucketOwner  *string           `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
+	PartNumber           *int32            `aws:"PartNumber,required,in=querystring" name:"partNumber"`
+	UploadId             *string           `aws:"UploadId,required,in=querystring" name:"uploadId"`
+	SSECustomerAlgorithm *string           `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKey       *string           `aws:"SSECustomerKey,in=header" name:"x-amz-server-side-encryption-customer-key"`
+	SSECustomerKeyMD5    *string           `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	RequestPayer         RequestPayer      `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	ExpectedBucketOwner  *string           `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
 }
 
 // UploadPartOutput is a structure of the service's model.
 type UploadPartOutput struct {
-	ServerSideEncryption ServerSideEncryption `aws:"ServerSideEncryption,in=header" xml:"x-amz-server-side-encryption"`
+	ServerSideEncryption ServerSideEncryption `aws:"ServerSideEncryption,in=header" name:"x-amz-server-side-encryption"`
 	ETag                 *string              `aws:"ETag,in=header"`
-	ChecksumCRC32        *string              `aws:"ChecksumCRC32,in=header" xml:"x-amz-checksum-crc32"`
-	ChecksumCRC32C       *string              `aws:"ChecksumCRC32C,in=header" xml:"x-amz-checksum-crc32c"`
-	ChecksumCRC64NVME    *string              `aws:"ChecksumCRC64NVME,in=header" xml:"x-amz-checksum-crc64nvme"`
-	ChecksumSHA1         *string              `aws:"ChecksumSHA1,in=header" xml:"x-amz-checksum-sha1"`
-	ChecksumSHA256       *string              `aws:"ChecksumSHA256,in=header" xml:"x-amz-checksum-sha256"`
-	ChecksumSHA512       *string              `aws:"ChecksumSHA512,in=header" xml:"x-amz-checksum-sha512"`
-	ChecksumMD5          *string              `aws:"ChecksumMD5,in=header" xml:"x-amz-checksum-md5"`
-	ChecksumXXHASH64     *string              `aws:"ChecksumXXHASH64,in=header" xml:"x-amz-checksum-xxhash64"`
-	ChecksumXXHASH3      *string              `aws:"ChecksumXXHASH3,in=header" xml:"x-amz-checksum-xxhash3"`
-	ChecksumXXHASH128    *string              `aws:"ChecksumXXHASH128,in=header" xml:"x-amz-checksum-xxhash128"`
-	SSECustomerAlgorithm *string              `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKeyMD5    *string              `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	SSEKMSKeyId          *string              `aws:"SSEKMSKeyId,in=header" xml:"x-amz-server-side-encryption-aws-kms-key-id"`
-	BucketKeyEnabled     *bool                `aws:"BucketKeyEnabled,in=header" xml:"x-amz-server-side-encryption-bucket-key-enabled"`
-	RequestCharged       RequestCharged       `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
-	VersionId            *string              `aws:"VersionId,in=header" xml:"x-amz-version-id"`
+	ChecksumCRC32        *string              `aws:"ChecksumCRC32,in=header" name:"x-amz-checksum-crc32"`
+	ChecksumCRC32C       *string              `aws:"ChecksumCRC32C,in=header" name:"x-amz-checksum-crc32c"`
+	ChecksumCRC64NVME    *string              `aws:"ChecksumCRC64NVME,in=header" name:"x-amz-checksum-crc64nvme"`
+	ChecksumSHA1         *string              `aws:"ChecksumSHA1,in=header" name:"x-amz-checksum-sha1"`
+	ChecksumSHA256       *string              `aws:"ChecksumSHA256,in=header" name:"x-amz-checksum-sha256"`
+	ChecksumSHA512       *string              `aws:"ChecksumSHA512,in=header" name:"x-amz-checksum-sha512"`
+	ChecksumMD5          *string              `aws:"ChecksumMD5,in=header" name:"x-amz-checksum-md5"`
+	ChecksumXXHASH64     *string              `aws:"ChecksumXXHASH64,in=header" name:"x-amz-checksum-xxhash64"`
+	ChecksumXXHASH3      *string              `aws:"ChecksumXXHASH3,in=header" name:"x-amz-checksum-xxhash3"`
+	ChecksumXXHASH128    *string              `aws:"ChecksumXXHASH128,in=header" name:"x-amz-checksum-xxhash128"`
+	SSECustomerAlgorithm *string              `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKeyMD5    *string              `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	SSEKMSKeyId          *string              `aws:"SSEKMSKeyId,in=header" name:"x-amz-server-side-encryption-aws-kms-key-id"`
+	BucketKeyEnabled     *bool                `aws:"BucketKeyEnabled,in=header" name:"x-amz-server-side-encryption-bucket-key-enabled"`
+	RequestCharged       RequestCharged       `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
+	VersionId            *string              `aws:"VersionId,in=header" name:"x-amz-version-id"`
 }
 
 // UploadPartCopyInput is a structure of the service's model.
 type UploadPartCopyInput struct {
 	Bucket                         *string      `aws:"Bucket,required,in=uri"`
-	CopySource                     *string      `aws:"CopySource,required,in=header" xml:"x-amz-copy-source" pattern:"\\/?.+\\/.+"`
-	CopySourceIfMatch              *string      `aws:"CopySourceIfMatch,in=header" xml:"x-amz-copy-source-if-match"`
-	CopySourceIfModifiedSince      *time.Time   `aws:"CopySourceIfModifiedSince,in=header" xml:"x-amz-copy-source-if-modified-since"`
-	CopySourceIfNoneMatch          *string      `aws:"CopySourceIfNoneMatch,in=header" xml:"x-amz-copy-source-if-none-match"`
-	CopySourceIfUnmodifiedSince    *time.Time   `aws:"CopySourceIfUnmodifiedSince,in=header" xml:"x-amz-copy-source-if-unmodified-since"`
-	CopySourceRange                *string      `aws:"CopySourceRange,in=header" xml:"x-amz-copy-source-range"`
+	CopySource                     *string      `aws:"CopySource,required,in=header" name:"x-amz-copy-source" pattern:"\\/?.+\\/.+"`
+	CopySourceIfMatch              *string      `aws:"CopySourceIfMatch,in=header" name:"x-amz-copy-source-if-match"`
+	CopySourceIfModifiedSince      *time.Time   `aws:"CopySourceIfModifiedSince,in=header" name:"x-amz-copy-source-if-modified-since"`
+	CopySourceIfNoneMatch          *string      `aws:"CopySourceIfNoneMatch,in=header" name:"x-amz-copy-source-if-none-match"`
+	CopySourceIfUnmodifiedSince    *time.Time   `aws:"CopySourceIfUnmodifiedSince,in=header" name:"x-amz-copy-source-if-unmodified-since"`
+	CopySourceRange                *string      `aws:"CopySourceRange,in=header" name:"x-amz-copy-source-range"`
 	Key                            *string      `aws:"Key,required,in=uri" min:"1"`
-	PartNumber                     *int32       `aws:"PartNumber,required,in=querystring" xml:"partNumber"`
-	UploadId                       *string      `aws:"UploadId,required,in=querystring" xml:"uploadId"`
-	SSECustomerAlgorithm           *string      `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKey                 *string      `aws:"SSECustomerKey,in=header" xml:"x-amz-server-side-encryption-customer-key"`
-	SSECustomerKeyMD5              *string      `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	CopySourceSSECustomerAlgorithm *string      `aws:"CopySourceSSECustomerAlgorithm,in=header" xml:"x-amz-copy-source-server-side-encryption-customer-algorithm"`
-	CopySourceSSECustomerKey       *string      `aws:"CopySourceSSECustomerKey,in=header" xml:"x-amz-copy-source-server-side-encryption-customer-key"`
-	CopySourceSSECustomerKeyMD5    *string      `aws:"CopySourceSSECustomerKeyMD5,in=header" xml:"x-amz-copy-source-server-side-encryption-customer-key-MD5"`
-	RequestPayer                   RequestPayer `aws:"RequestPayer,in=header" xml:"x-amz-request-payer"`
-	ExpectedBucketOwner            *string      `aws:"ExpectedBucketOwner,in=header" xml:"x-amz-expected-bucket-owner"`
-	ExpectedSourceBucketOwner      *string      `aws:"ExpectedSourceBucketOwner,in=header" xml:"x-amz-source-expected-bucket-owner"`
+	PartNumber                     *int32       `aws:"PartNumber,required,in=querystring" name:"partNumber"`
+	UploadId                       *string      `aws:"UploadId,required,in=querystring" name:"uploadId"`
+	SSECustomerAlgorithm           *string      `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKey                 *string      `aws:"SSECustomerKey,in=header" name:"x-amz-server-side-encryption-customer-key"`
+	SSECustomerKeyMD5              *string      `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	CopySourceSSECustomerAlgorithm *string      `aws:"CopySourceSSECustomerAlgorithm,in=header" name:"x-amz-copy-source-server-side-encryption-customer-algorithm"`
+	CopySourceSSECustomerKey       *string      `aws:"CopySourceSSECustomerKey,in=header" name:"x-amz-copy-source-server-side-encryption-customer-key"`
+	CopySourceSSECustomerKeyMD5    *string      `aws:"CopySourceSSECustomerKeyMD5,in=header" name:"x-amz-copy-source-server-side-encryption-customer-key-MD5"`
+	RequestPayer                   RequestPayer `aws:"RequestPayer,in=header" name:"x-amz-request-payer"`
+	ExpectedBucketOwner            *string      `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+	ExpectedSourceBucketOwner      *string      `aws:"ExpectedSourceBucketOwner,in=header" name:"x-amz-source-expected-bucket-owner"`
 }
 
 // UploadPartCopyOutput is a structure of the service's model.
 type UploadPartCopyOutput struct {
-	CopySourceVersionId  *string              `aws:"CopySourceVersionId,in=header" xml:"x-amz-copy-source-version-id"`
+	CopySourceVersionId  *string              `aws:"CopySourceVersionId,in=header" name:"x-amz-copy-source-version-id"`
 	CopyPartResult       *CopyPartResult      `aws:"CopyPartResult,payload"`
-	ServerSideEncryption ServerSideEncryption `aws:"ServerSideEncryption,in=header" xml:"x-amz-server-side-encryption"`
-	SSECustomerAlgorithm *string              `aws:"SSECustomerAlgorithm,in=header" xml:"x-amz-server-side-encryption-customer-algorithm"`
-	SSECustomerKeyMD5    *string              `aws:"SSECustomerKeyMD5,in=header" xml:"x-amz-server-side-encryption-customer-key-MD5"`
-	SSEKMSKeyId          *string              `aws:"SSEKMSKeyId,in=header" xml:"x-amz-server-side-encryption-aws-kms-key-id"`
-	BucketKeyEnabled     *bool                `aws:"BucketKeyEnabled,in=header" xml:"x-amz-server-side-encryption-bucket-key-enabled"`
-	RequestCharged       RequestCharged       `aws:"RequestCharged,in=header" xml:"x-amz-request-charged"`
-	VersionId            *string              `aws:"VersionId,in=header" xml:"x-amz-version-id"`
+	ServerSideEncryption ServerSideEncryption `aws:"ServerSideEncryption,in=header" name:"x-amz-server-side-encryption"`
+	SSECustomerAlgorithm *string              `aws:"SSECustomerAlgorithm,in=header" name:"x-amz-server-side-encryption-customer-algorithm"`
+	SSECustomerKeyMD5    *string              `aws:"SSECustomerKeyMD5,in=header" name:"x-amz-server-side-encryption-customer-key-MD5"`
+	SSEKMSKeyId          *string              `aws:"SSEKMSKeyId,in=header" name:"x-amz-server-side-encryption-aws-kms-key-id"`
+	BucketKeyEnabled     *bool                `aws:"BucketKeyEnabled,in=header" name:"x-amz-server-side-encryption-bucket-key-enabled"`
+	RequestCharged       RequestCharged       `aws:"RequestCharged,in=header" name:"x-amz-request-charged"`
+	VersionId            *string              `aws:"VersionId,in=header" name:"x-amz-version-id"`
 }
 
 // RequestPayer is an enumeration of the service's model; "" means absent.
@@ -1207,7 +1207,7 @@ func (RequestCharged) EnumValues() []string { return []string{"requester"} }
 
 // CompletedMultipartUpload is a structure of the service's model.
 type CompletedMultipartUpload struct {
-	Parts []CompletedPart `aws:"Parts,flat" xml:"Part"`
+	Parts []CompletedPart `aws:"Parts,flat" name:"Part"`
 }
 
 // ChecksumType is an enumeration of the service's model; "" means absent.
@@ -1449,7 +1449,7 @@ func (BucketNamespace) EnumValues() []string { return []string{"account-regional
 
 // Delete is a structure of the service's model.
 type Delete struct {
-	Objects []ObjectIdentifier `aws:"Objects,required,flat" xml:"Object"`
+	Objects []ObjectIdentifier `aws:"Objects,required,flat" name:"Object"`
 	Quiet   *bool              `aws:"Quiet"`
 }
 
@@ -1496,16 +1496,16 @@ type Grant struct {
 // CORSRule is a structure of the service's model.
 type CORSRule struct {
 	ID             *string  `aws:"ID"`
-	AllowedHeaders []string `aws:"AllowedHeaders,flat" xml:"AllowedHeader"`
-	AllowedMethods []string `aws:"AllowedMethods,required,flat" xml:"AllowedMethod"`
-	AllowedOrigins []string `aws:"AllowedOrigins,required,flat" xml:"AllowedOrigin"`
-	ExposeHeaders  []string `aws:"ExposeHeaders,flat" xml:"ExposeHeader"`
+	AllowedHeaders []string `aws:"AllowedHeaders,flat" name:"AllowedHeader"`
+	AllowedMethods []string `aws:"AllowedMethods,required,flat" name:"AllowedMethod"`
+	AllowedOrigins []string `aws:"AllowedOrigins,required,flat" name:"AllowedOrigin"`
+	ExposeHeaders  []string `aws:"ExposeHeaders,flat" name:"ExposeHeader"`
 	MaxAgeSeconds  *int32   `aws:"MaxAgeSeconds"`
 }
 
 // ServerSideEncryptionConfiguration is a structure of the service's model.
 type ServerSideEncryptionConfiguration struct {
-	Rules []ServerSideEncryptionRule `aws:"Rules,required,flat" xml:"Rule"`
+	Rules []ServerSideEncryptionRule `aws:"Rules,required,flat" name:"Rule"`
 }
 
 // LifecycleRule is a structure of the service's model.
@@ -1515,8 +1515,8 @@ type LifecycleRule struct {
 	Prefix                         *string                         `aws:"Prefix"`
 	Filter                         *LifecycleRuleFilter            `aws:"Filter"`
 	Status                         ExpirationStatus                `aws:"Status,required"`
-	Transitions                    []Transition                    `aws:"Transitions,flat" xml:"Transition"`
-	NoncurrentVersionTransitions   []NoncurrentVersionTransition   `aws:"NoncurrentVersionTransitions,flat" xml:"NoncurrentVersionTransition"`
+	Transitions                    []Transition                    `aws:"Transitions,flat" name:"Transition"`
+	NoncurrentVersionTransitions   []NoncurrentVersionTransition   `aws:"NoncurrentVersionTransitions,flat" name:"NoncurrentVersionTransition"`
 	NoncurrentVersionExpiration    *NoncurrentVersionExpiration    `aws:"NoncurrentVersionExpiration"`
 	AbortIncompleteMultipartUpload *AbortIncompleteMultipartUpload `aws:"AbortIncompleteMultipartUpload"`
 }
@@ -1595,7 +1595,7 @@ type LoggingEnabled struct {
 
 // OwnershipControls is a structure of the service's model.
 type OwnershipControls struct {
-	Rules []OwnershipControlsRule `aws:"Rules,required,flat" xml:"Rule"`
+	Rules []OwnershipControlsRule `aws:"Rules,required,flat" name:"Rule"`
 }
 
 // PolicyStatus is a structure of the service's model.
@@ -1606,7 +1606,7 @@ type PolicyStatus struct {
 // ReplicationConfiguration is a structure of the service's model.
 type ReplicationConfiguration struct {
 	Role  *string           `aws:"Role,required"`
-	Rules []ReplicationRule `aws:"Rules,required,flat" xml:"Rule"`
+	Rules []ReplicationRule `aws:"Rules,required,flat" name:"Rule"`
 }
 
 // Payer is an enumeration of the service's model; "" means absent.
@@ -1735,12 +1735,12 @@ type Checksum struct {
 
 // GetObjectAttributesParts is a structure of the service's model.
 type GetObjectAttributesParts struct {
-	TotalPartsCount      *int32       `aws:"TotalPartsCount" xml:"PartsCount"`
+	TotalPartsCount      *int32       `aws:"TotalPartsCount" name:"PartsCount"`
 	PartNumberMarker     *int32       `aws:"PartNumberMarker"`
 	NextPartNumberMarker *int32       `aws:"NextPartNumberMarker"`
 	MaxParts             *int32       `aws:"MaxParts"`
 	IsTruncated          *bool        `aws:"IsTruncated"`
-	Parts                []ObjectPart `aws:"Parts,flat" xml:"Part"`
+	Parts                []ObjectPart `aws:"Parts,flat" name:"Part"`
 }
 
 // ObjectLockConfiguration is a structure of the service's model.
@@ -1897,7 +1897,7 @@ type Tagging struct {
 
 // VersioningConfiguration is a structure of the service's model.
 type VersioningConfiguration struct {
-	MFADelete MFADelete              `aws:"MFADelete" xml:"MfaDelete"`
+	MFADelete MFADelete              `aws:"MFADelete" name:"MfaDelete"`
 	Status    BucketVersioningStatus `aws:"Status"`
 }
 
@@ -1959,7 +1959,7 @@ type Grantee struct {
 	DisplayName  *string `aws:"DisplayName"`
 	EmailAddress *string `aws:"EmailAddress"`
 	ID           *string `aws:"ID"`
-	Type         Type    `aws:"Type,required,attr" xml:"xsi:type"`
+	Type         Type    `aws:"Type,required,attr" name:"xsi:type"`
 	URI          *string `aws:"URI"`
 }
 
@@ -2231,13 +2231,13 @@ type ServerSideEncryptionByDefault struct {
 
 // BlockedEncryptionTypes is a structure of the service's model.
 type BlockedEncryptionTypes struct {
-	EncryptionType []EncryptionType `aws:"EncryptionType,flat" xml:"EncryptionType" item:"EncryptionType"`
+	EncryptionType []EncryptionType `aws:"EncryptionType,flat" name:"EncryptionType" item:"EncryptionType"`
 }
 
 // LifecycleRuleAndOperator is a structure of the service's model.
 type LifecycleRuleAndOperator struct {
 	Prefix                *string `aws:"Prefix"`
-	Tags                  []Tag   `aws:"Tags,flat" xml:"Tag" item:"Tag"`
+	Tags                  []Tag   `aws:"Tags,flat" name:"Tag" item:"Tag"`
 	ObjectSizeGreaterThan *int64  `aws:"ObjectSizeGreaterThan"`
 	ObjectSizeLessThan    *int64  `aws:"ObjectSizeLessThan"`
 }
@@ -2275,12 +2275,12 @@ func (BucketLogsPermission) EnumValues() []string { return []string{"FULL_CONTRO
 
 // SimplePrefix is a structure of the service's model.
 type SimplePrefix struct {
-	_ struct{} `xml:"SimplePrefix"`
+	_ struct{} `root:"SimplePrefix"`
 }
 
 // PartitionedPrefix is a structure of the service's model.
 type PartitionedPrefix struct {
-	_                   struct{}            `xml:"PartitionedPrefix"`
+	_                   struct{}            `root:"PartitionedPrefix"`
 	PartitionDateSource PartitionDateSource `aws:"PartitionDateSource"`
 }
 
@@ -2365,7 +2365,7 @@ func (PartitionDateSource) EnumValues() []string { return []string{"EventTime", 
 // ReplicationRuleAndOperator is a structure of the service's model.
 type ReplicationRuleAndOperator struct {
 	Prefix *string `aws:"Prefix"`
-	Tags   []Tag   `aws:"Tags,flat" xml:"Tag" item:"Tag"`
+	Tags   []Tag   `aws:"Tags,flat" name:"Tag" item:"Tag"`
 }
 
 // SseKmsEncryptedObjects is a structure of the service's model.

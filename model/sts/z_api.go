@@ -5,6 +5,7 @@ package sts
 
 import (
 	"context"
+
 	"drey/wire"
 )
 
