@@ -61,10 +61,25 @@ var Model = wire.Model{
 	Protocols: []wire.Protocol{%s},
 	Validation: wire.ErrorCode{Code: %q, Member: %q},
 	Unserved: %#v,
+	%s
 }
 
 `, e.service, md.ServiceID, signing, md.EndpointPrefix, md.TargetPrefix, md.APIVersion, md.XMLNamespace,
-		strings.Join(ps, ", "), validation.Code, validation.Member, unserved)
+		strings.Join(ps, ", "), validation.Code, validation.Member, unserved, e.unservedRoutes(unserved))
+}
+
+func (e *emitter) unservedRoutes(unserved []string) string {
+	if !slices.Contains(e.m.Metadata.Protocols, "rest-xml") {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("UnservedRoutes: []wire.Route{\n")
+	for _, op := range unserved {
+		h := e.m.Operations[op].HTTP
+		fmt.Fprintf(&b, "{Name: %q, Method: %q, URI: %q},\n", op, h.Method, h.RequestURI)
+	}
+	b.WriteString("},")
+	return b.String()
 }
 
 func (e *emitter) exceptions() string {

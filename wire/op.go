@@ -66,17 +66,21 @@ const (
 
 // Model is the part of a service that is generated from AWS's description of it.
 type Model struct {
-	Name         string // package name: "kinesis"
-	ServiceID    string // "Kinesis"
-	SigningName  string // "kinesis"; the signature's scope names the service by it
-	EndpointName string // first label of the host name: "kinesis" of kinesis.us-east-1.amazonaws.com
-	TargetPrefix string // "Kinesis_20131202" of X-Amz-Target
-	APIVersion   string // Version parameter of the Query protocol
-	XMLNamespace string
-	Protocols    []Protocol
-	Unserved     []string  // operations of AWS's model that are not served yet
-	Validation   ErrorCode // code of a constraint violation
+	Name           string // package name: "kinesis"
+	ServiceID      string // "Kinesis"
+	SigningName    string // "kinesis"; the signature's scope names the service by it
+	EndpointName   string // first label of the host name: "kinesis" of kinesis.us-east-1.amazonaws.com
+	TargetPrefix   string // "Kinesis_20131202" of X-Amz-Target
+	APIVersion     string // Version parameter of the Query protocol
+	XMLNamespace   string
+	Protocols      []Protocol
+	Unserved       []string  // operations of AWS's model that are not served yet
+	UnservedRoutes []Route   // the same, where operations are known by method and path
+	Validation     ErrorCode // code of a constraint violation
 }
+
+// Route is how a REST operation is called.
+type Route struct{ Name, Method, URI string }
 
 // Service is a service as the edge serves it.
 type Service struct {
