@@ -1,0 +1,76 @@
+package edge
+
+import (
+	"bytes"
+	"net/http"
+	"reflect"
+
+	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
+
+	"drey/wire"
+	"drey/wire/awsjson"
+	"drey/wire/shape"
+)
+
+// eventStream gives the event stream of an output, or nil.
+func eventStream(out any) wire.EventStream {
+	sv := reflect.ValueOf(out).Elem()
+	for _, f := range shape.Of(out).Fields {
+		if f.Type.Kind == shape.EventStream && !sv.Field(f.Index).IsNil() {
+			return sv.Field(f.Index).Interface().(wire.EventStream)
+		}
+	}
+	return nil
+}
+
+// sendEvents writes the answer as an event stream. The first event is initial-response, which boto3 insists on.
+func (c *call) sendEvents(stream wire.EventStream, out any) {
+	c.w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")
+	c.w.Header().Set("x-amzn-RequestId", c.req.ID)
+	e := &eventWriter{w: c.w, flush: http.NewResponseController(c.w)}
+	if err := e.write("event", ":event-type", "initial-response", awsjson.Encode(out)); err != nil {
+		return // the caller is gone
+	}
+	err := stream(c.r.Context(), e.send)
+	if err == nil || c.r.Context().Err() != nil {
+		return
+	}
+	problem, internal := wire.AsError(err)
+	if internal {
+		c.Log.Error("event stream failed", "id", c.req.ID, "operation", c.req.Op, "error", err)
+	}
+	_ = e.write("exception", ":exception-type", problem.Code, jsonError(problem)) // the caller is gone if this fails
+}
+
+type eventWriter struct {
+	w     http.ResponseWriter
+	flush *http.ResponseController
+	enc   eventstream.Encoder
+	buf   bytes.Buffer
+}
+
+// send writes one event: the member of the union that is set.
+func (e *eventWriter) send(event any) error {
+	sv := reflect.ValueOf(event).Elem()
+	for _, f := range shape.Of(event).Fields {
+		if v := sv.Field(f.Index); !v.IsNil() {
+			return e.write("event", ":event-type", f.Member, awsjson.Encode(v.Interface()))
+		}
+	}
+	return nil
+}
+
+func (e *eventWriter) write(kind, typeHeader, name string, payload []byte) error {
+	m := eventstream.Message{Payload: payload}
+	m.Headers.Set(":message-type", eventstream.StringValue(kind))
+	m.Headers.Set(typeHeader, eventstream.StringValue(name))
+	m.Headers.Set(":content-type", eventstream.StringValue("application/json"))
+	e.buf.Reset()
+	if err := e.enc.Encode(&e.buf, m); err != nil {
+		return err
+	}
+	if _, err := e.w.Write(e.buf.Bytes()); err != nil {
+		return err
+	}
+	return e.flush.Flush()
+}

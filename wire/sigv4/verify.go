@@ -1,0 +1,172 @@
+// Package sigv4 checks who signed a request: Signature Version 4 in the Authorization header or in the query string, with
+// whole, unsigned or chunked payloads, and the older query signature that S3 still takes for presigned URLs. It decides
+// nothing else: what the signer may do is the authorizer's question. It never logs a secret or a signature.
+package sigv4
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"drey/wire"
+)
+
+// MaxSkew is how far a client's clock may be off (IAM user guide, "Elements of an AWS API request signature").
+const MaxSkew = 15 * time.Minute
+
+// The reasons of a refusal. Each protocol has its own spelling of them; the edge translates.
+var (
+	MissingAuthenticationToken = wire.ErrorCode{Code: "MissingAuthenticationToken", Status: 403}
+	IncompleteSignature        = wire.ErrorCode{Code: "IncompleteSignature", Status: 403}
+	InvalidClientTokenID       = wire.ErrorCode{Code: "InvalidClientTokenId", Status: 403}
+	SignatureDoesNotMatch      = wire.ErrorCode{Code: "SignatureDoesNotMatch", Status: 403}
+	RequestTimeTooSkewed       = wire.ErrorCode{Code: "RequestTimeTooSkewed", Status: 403}
+	AccessDenied               = wire.ErrorCode{Code: "AccessDenied", Status: 403}
+	ContentSHA256Mismatch      = wire.ErrorCode{Code: "XAmzContentSHA256Mismatch", Status: 400}
+	IncompleteBody             = wire.ErrorCode{Code: "IncompleteBody", Status: 400}
+	InvalidChunk               = wire.ErrorCode{Code: "InvalidChunkSizeError", Status: 403}
+	AuthorizationQueryError    = wire.ErrorCode{Code: "AuthorizationQueryParametersError", Status: 400}
+)
+
+const mismatch = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+
+// Verifier checks signatures.
+type Verifier struct {
+	Credentials wire.Credentials
+	Now         func() time.Time
+}
+
+// Result is a verified request.
+type Result struct {
+	Principal       wire.Principal
+	Region, Service string // of the signature's scope; empty for anonymous requests and query signatures of version 2
+	Presigned       bool
+	Body            io.ReadCloser // to be read instead of the request's; an error at its end means that it was tampered with
+	Length          int64         // of Body; -1 = unknown
+}
+
+// Scope gives the region and service a request claims to be signed for, before any check; empty if it is not signed
+// with version 4.
+func Scope(r *http.Request) (region, service string) {
+	credential := r.URL.Query().Get("X-Amz-Credential")
+	if a, ok := parseAuthorization(r.Header.Get("Authorization")); ok {
+		credential = a.credential
+	}
+	parts := strings.Split(credential, "/")
+	if len(parts) < 5 {
+		return "", ""
+	}
+	return parts[len(parts)-3], parts[len(parts)-2]
+}
+
+// Verify checks the signature of r. A request without any signature is answered with the zero Principal: only S3 lets
+// those in, by policy.
+func (v *Verifier) Verify(ctx context.Context, r *http.Request) (*Result, error) {
+	query := r.URL.Query()
+	switch {
+	case query.Has("X-Amz-Algorithm") || query.Has("X-Amz-Signature"):
+		return v.presigned(ctx, r)
+	case query.Has("AWSAccessKeyId") && query.Has("Signature"):
+		return v.presignedV2(ctx, r)
+	case r.Header.Get("Authorization") != "":
+		return v.header(ctx, r)
+	}
+	return unsignedBody(r, &Result{})
+}
+
+func (v *Verifier) header(ctx context.Context, r *http.Request) (*Result, error) {
+	a, ok := parseAuthorization(r.Header.Get("Authorization"))
+	if !ok {
+		return nil, IncompleteSignature.Errorf("Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter. Only AWS4-HMAC-SHA256 is supported.")
+	}
+	date := r.Header.Get("X-Amz-Date")
+	if date == "" {
+		if t, err := http.ParseTime(r.Header.Get("Date")); err == nil {
+			date = t.UTC().Format(basicTime)
+		}
+	}
+	signed, err := time.Parse(basicTime, date)
+	if err != nil {
+		return nil, IncompleteSignature.Errorf("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+	}
+	if err := v.checkSkew(signed, date); err != nil {
+		return nil, err
+	}
+	sc, err := parseScope(a.credential, date)
+	if err != nil {
+		return nil, err
+	}
+	secret, p, err := v.Credentials(ctx, sc.accessKeyID, r.Header.Get("X-Amz-Security-Token"))
+	if err != nil {
+		return nil, err
+	}
+	res := &Result{Principal: p, Region: sc.region, Service: sc.service}
+	payload, err := payloadHash(r, sc.service)
+	if err != nil {
+		return nil, err
+	}
+	key := signingKey(secret, sc)
+	request := canonicalRequest(r, a.signedHeaders, payload, sc.service)
+	if !equal(key, stringToSign(date, sc, request), a.signature) {
+		return nil, SignatureDoesNotMatch.Errorf("%s\n\nThe Canonical String for this request should have been\n'%s'", mismatch, request)
+	}
+	if err := requireSigned(r, a.signedHeaders); err != nil {
+		return nil, err
+	}
+	return body(r, res, payload, &chunkSigner{key: key, scope: sc, date: date, previous: a.signature})
+}
+
+func (v *Verifier) checkSkew(signed time.Time, date string) error {
+	now := v.Now().UTC()
+	if d := now.Sub(signed); d > MaxSkew {
+		return RequestTimeTooSkewed.Errorf("Signature expired: %s is now earlier than %s (%s - 15 min.)", date, now.Add(-MaxSkew).Format(basicTime), now.Format(basicTime))
+	} else if d < -MaxSkew {
+		return RequestTimeTooSkewed.Errorf("Signature not yet current: %s is still later than %s (%s + 15 min.)", date, now.Add(MaxSkew).Format(basicTime), now.Format(basicTime))
+	}
+	return nil
+}
+
+// requireSigned refuses requests whose host or Amazon headers are not covered: somebody could have changed them.
+func requireSigned(r *http.Request, signed []string) error {
+	has := map[string]bool{}
+	for _, h := range signed {
+		has[h] = true
+	}
+	if !has["host"] {
+		return SignatureDoesNotMatch.Errorf("'Host' must be a 'SignedHeader' in the AWS Authorization.")
+	}
+	for name := range r.Header {
+		if n := strings.ToLower(name); strings.HasPrefix(n, "x-amz-") && n != "x-amz-content-sha256" && n != "x-amzn-trace-id" && !has[n] {
+			return AccessDenied.Errorf("There were headers present in the request which were not signed: %s", n)
+		}
+	}
+	return nil
+}
+
+func signingKey(secret string, sc scope) []byte {
+	k := mac([]byte("AWS4"+secret), sc.date)
+	k = mac(k, sc.region)
+	k = mac(k, sc.service)
+	return mac(k, "aws4_request")
+}
+
+func mac(key []byte, data string) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(data))
+	return h.Sum(nil)
+}
+
+func equal(key []byte, toSign, signature string) bool {
+	given, err := hex.DecodeString(signature)
+	return err == nil && hmac.Equal(mac(key, toSign), given)
+}
+
+func stringToSign(date string, sc scope, request string) string {
+	sum := sha256.Sum256([]byte(request))
+	return algorithm + "\n" + date + "\n" + sc.String() + "\n" + hex.EncodeToString(sum[:])
+}
