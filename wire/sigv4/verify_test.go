@@ -1,0 +1,220 @@
+package sigv4_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"drey/wire"
+	"drey/wire/sigv4"
+)
+
+var (
+	now   = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	creds = aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
+)
+
+func verifier() *sigv4.Verifier {
+	return &sigv4.Verifier{
+		Now: func() time.Time { return now },
+		Credentials: func(_ context.Context, id, token string) (string, wire.Principal, error) {
+			if id != creds.AccessKeyID {
+				return "", wire.Principal{}, sigv4.InvalidClientTokenID.Errorf("The security token included in the request is invalid.")
+			}
+			return creds.SecretAccessKey, wire.Principal{ARN: "arn:aws:iam::1:user/u", Account: "1"}, nil
+		},
+	}
+}
+
+// signed makes a request with the signer of AWS's own SDK.
+func signed(t *testing.T, method, target, body, service string, at time.Time, change func(*http.Request)) *http.Request {
+	t.Helper()
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	sum := sha256.Sum256([]byte(body))
+	hash := hex.EncodeToString(sum[:])
+	if service == "s3" {
+		r.Header.Set("X-Amz-Content-Sha256", hash)
+	}
+	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = service == "s3" })
+	if err := signer.SignHTTP(context.Background(), creds, r, hash, service, "us-east-1", at); err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(r)
+	}
+	return r
+}
+
+func readAll(r *http.Request) error {
+	res, err := verifier().Verify(context.Background(), r)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	return err
+}
+
+func TestVerifyAgainstTheSDKSigner(t *testing.T) {
+	for _, target := range []string{
+		"http://127.0.0.1:4566/", "http://h/bucket/a%20b/%C3%A4%2B%3D~.jar?list-type=2&prefix=a%2Fb&x=&y", "http://h/b/k?versions",
+		"http://h/b/a//b/../c", "http://h/b/100%25",
+	} {
+		for _, service := range []string{"s3", "kinesis"} {
+			r := signed(t, "PUT", target, "hello", service, now, nil)
+			if err := readAll(r); err != nil {
+				t.Errorf("%s %s: %v", service, target, err)
+			}
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	s3 := func(change func(*http.Request)) *http.Request {
+		return signed(t, "PUT", "http://h/b/k", "hello", "s3", now, change)
+	}
+	for name, c := range map[string]struct {
+		r    *http.Request
+		want wire.ErrorCode
+	}{
+		"ChangedBody":       {s3(func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader("Hello")) }), sigv4.ContentSHA256Mismatch},
+		"ChangedPath":       {s3(func(r *http.Request) { r.URL.Path = "/b/other" }), sigv4.SignatureDoesNotMatch},
+		"ChangedQuery":      {s3(func(r *http.Request) { r.URL.RawQuery = "acl" }), sigv4.SignatureDoesNotMatch},
+		"AddedAmazonHeader": {s3(func(r *http.Request) { r.Header.Set("X-Amz-Acl", "public-read") }), sigv4.AccessDenied},
+		"UnknownKey": {s3(func(r *http.Request) {
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "AKIDEXAMPLE", "AKIDOTHER", 1))
+		}), sigv4.InvalidClientTokenID},
+		"GarbledHeader": {s3(func(r *http.Request) { r.Header.Set("Authorization", "AWS4-HMAC-SHA256 x") }), sigv4.IncompleteSignature},
+		"ClockBehind":   {signed(t, "GET", "http://h/", "", "kinesis", now.Add(-16*time.Minute), nil), sigv4.RequestTimeTooSkewed},
+		"ClockAhead":    {signed(t, "GET", "http://h/", "", "kinesis", now.Add(16*time.Minute), nil), sigv4.RequestTimeTooSkewed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := readAll(c.r); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %s", err, c.want.Code)
+			}
+		})
+	}
+}
+
+func TestPresigned(t *testing.T) {
+	presign := func(at time.Time) *http.Request {
+		r := httptest.NewRequest("GET", "http://h/b/k?X-Amz-Expires=60", nil)
+		signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
+		u, _, err := signer.PresignHTTP(context.Background(), creds, r, "UNSIGNED-PAYLOAD", "s3", "us-east-1", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return httptest.NewRequest("GET", u, nil)
+	}
+	if err := readAll(presign(now.Add(-59 * time.Second))); err != nil {
+		t.Error(err)
+	}
+	if err := readAll(presign(now.Add(-61 * time.Second))); !errors.Is(err, sigv4.AccessDenied) {
+		t.Errorf("expired: got %v", err)
+	}
+	r := presign(now)
+	r.URL.Path = "/b/other"
+	if err := readAll(r); !errors.Is(err, sigv4.SignatureDoesNotMatch) {
+		t.Errorf("other key: got %v", err)
+	}
+}
+
+// TestPresignedV2 holds a URL that `aws s3 presign` made.
+func TestPresignedV2(t *testing.T) {
+	v := &sigv4.Verifier{Now: func() time.Time { return time.Unix(1795444308, 0) }, Credentials: func(context.Context, string, string) (string, wire.Principal, error) {
+		return "s", wire.Principal{ARN: "a"}, nil
+	}}
+	r := httptest.NewRequest("GET", "http://127.0.0.1:4566/b/k?AWSAccessKeyId=AKIAX&Signature=FodagGycadqKfF%2BZmzEBsKW2rl8%3D&Expires=1795444308", nil)
+	if _, err := v.Verify(context.Background(), r); err != nil {
+		t.Error(err)
+	}
+	r.URL.Path = "/b/other"
+	if _, err := v.Verify(context.Background(), r); !errors.Is(err, sigv4.SignatureDoesNotMatch) {
+		t.Errorf("other key: got %v", err)
+	}
+}
+
+func chunked(body string, headers map[string]string) *http.Request {
+	r := httptest.NewRequest("PUT", "http://h/b/k", strings.NewReader(body))
+	r.Header.Set("X-Amz-Content-Sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+	for k, v := range headers {
+		r.Header.Set(k, v)
+	}
+	return r
+}
+
+func TestUnsignedChunksWithTrailer(t *testing.T) {
+	r := chunked("5\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32: DUoRhQ==\r\n\r\n", map[string]string{"X-Amz-Decoded-Content-Length": "11"})
+	res, err := verifier().Verify(context.Background(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(res.Body)
+	if err != nil || string(got) != "hello world" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	trailer := res.Body.(interface{ Trailer() map[string]string }).Trailer()
+	if trailer["x-amz-checksum-crc32"] != "DUoRhQ==" {
+		t.Errorf("trailer %v", trailer)
+	}
+}
+
+func TestBrokenChunks(t *testing.T) {
+	for name, c := range map[string]struct {
+		body, length string
+		want         wire.ErrorCode
+	}{
+		"TruncatedChunk":    {"5\r\nhel", "5", sigv4.IncompleteBody},
+		"TruncatedHeader":   {"5", "5", sigv4.IncompleteBody},
+		"NoLastChunk":       {"5\r\nhello\r\n", "5", sigv4.IncompleteBody},
+		"BadSize":           {"zz\r\nhello\r\n0\r\n\r\n", "5", sigv4.InvalidChunk},
+		"MoreThanAnnounced": {"6\r\nhello!\r\n0\r\n\r\n", "5", sigv4.InvalidChunk},
+		"LessThanAnnounced": {"4\r\nhell\r\n0\r\n\r\n", "5", sigv4.IncompleteBody},
+		"LongerThanSize":    {"4\r\nhello\r\n0\r\n\r\n", "4", sigv4.InvalidChunk},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := readAll(chunked(c.body, map[string]string{"X-Amz-Decoded-Content-Length": c.length}))
+			if !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %s", err, c.want.Code)
+			}
+		})
+	}
+}
+
+func FuzzChunks(f *testing.F) {
+	f.Add([]byte("5\r\nhello\r\n0\r\n\r\n"), "5")
+	f.Add([]byte("5;chunk-signature=00\r\nhello\r\n0\r\na:b\r\n\r\n"), "5")
+	f.Fuzz(func(t *testing.T, body []byte, length string) {
+		r := chunked("", map[string]string{"X-Amz-Decoded-Content-Length": length})
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		res, err := verifier().Verify(context.Background(), r)
+		if err != nil {
+			return
+		}
+		n, err := io.Copy(io.Discard, res.Body)
+		if err == nil && n != res.Length {
+			t.Errorf("%d bytes of %d without an error", n, res.Length)
+		}
+	})
+}
+
+func FuzzAuthorization(f *testing.F) {
+	f.Add("AWS4-HMAC-SHA256 Credential=a/20260301/r/s/aws4_request, SignedHeaders=host, Signature=00", "20260301T120000Z")
+	f.Fuzz(func(t *testing.T, header, date string) {
+		r := httptest.NewRequest("GET", "http://h/", nil)
+		r.Header["Authorization"], r.Header["X-Amz-Date"] = []string{header}, []string{date}
+		if res, err := verifier().Verify(context.Background(), r); err == nil && res.Principal.ARN != "" {
+			t.Errorf("%q was let in", header)
+		}
+	})
+}
