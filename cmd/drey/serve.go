@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+)
+
+// serveCmd is `drey serve`.
+type serveCmd struct {
+	dataDir
+	Listen     netip.AddrPort `help:"Address of the AWS APIs." default:"127.0.0.1:4566" placeholder:"ADDR:PORT"`
+	AppAddress netip.Addr     `help:"Private address that applications see as AWS: ports 443, 80 and 53 of it." default:"127.0.77.1" placeholder:"ADDR"`
+	Region     string         `help:"Region of 'drey env' and of requests that name none." default:"us-east-1"`
+	AccountID  string         `help:"Account of 'drey env'." default:"123456789012"`
+	IAM        string         `help:"enforce decides requests; audit lets all pass and reports what enforce would deny." enum:"enforce,audit" default:"enforce"`
+	KPUMemory  byteSize       `help:"Memory of a Kinesis Processing Unit; AWS gives 4g." default:"4g" placeholder:"SIZE"`
+	Ephemeral  bool           `help:"Keep nothing: data lies in a temporary directory, applications end with the server."`
+	LogLevel   slog.Level     `help:"debug, info, warn or error." default:"info"`
+}
+
+// Help shows how to use it.
+func (serveCmd) Help() string {
+	return `Examples:
+  drey serve
+  drey serve --data-dir /var/lib/drey --kpu-memory 2g
+  drey serve --ephemeral --listen 127.0.0.1:5566 --app-address 127.0.77.2
+
+Applications keep running when the server stops; the next server on the same data directory adopts them.`
+}
+
+// Validate checks what a single flag cannot know.
+func (c *serveCmd) Validate() error {
+	if len(c.AccountID) != 12 {
+		return fmt.Errorf("--account-id %q: an AWS account id has 12 digits", c.AccountID)
+	}
+	if !c.AppAddress.Is4() {
+		return fmt.Errorf("--app-address %s: an IPv4 address is needed, best one of 127.0.0.0/8", c.AppAddress)
+	}
+	return nil
+}
+
+// Run serves until ctx ends.
+func (c *serveCmd) Run(ctx context.Context) error {
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
+	began := time.Now()
+	if c.Ephemeral {
+		dir, err := os.MkdirTemp("", "drey-")
+		if err != nil {
+			return err
+		}
+		c.DataDir = dir
+		defer os.RemoveAll(dir)
+	}
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	unlock, err := lockDir(c.DataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	s, err := openServer(ctx, c, log)
+	if err != nil {
+		return errors.Join(err, s.close())
+	}
+	fmt.Printf("Drey serves AWS at http://%s (ready in %d ms)\n\n  eval \"$(drey env --data-dir %s)\"\n\n", c.Listen, time.Since(began).Milliseconds(), c.DataDir)
+	return errors.Join(s.run(ctx), s.close())
+}
+
+// lockDir makes sure that one server alone uses a data directory. The lock goes with the process, however it ends.
+func lockDir(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(dir+"/lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("another server uses %s; stop it, or give this one its own --data-dir", dir)
+	}
+	return func() { f.Close() }, nil
+}
