@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	stdsql "database/sql"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -137,6 +138,9 @@ func (r Root) String() string { return "root key " + r.AccessKeyID }
 
 // GoString hides the secret from %#v.
 func (r Root) GoString() string { return r.String() }
+
+// LogValue hides the secret from slog.
+func (r Root) LogValue() slog.Value { return slog.StringValue(r.AccessKeyID) }
 
 // RootCredentials gives the root key of an account, made at the first call (in any process) and then always the same,
 // unless somebody deleted or deactivated it.
