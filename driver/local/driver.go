@@ -1,0 +1,276 @@
+// Package local runs Flink clusters as JVMs on this machine, each in a bubblewrap sandbox: its own mounts, processes and
+// /tmp, a read-only system, nothing of the host's homes, of other applications or of the server's data. JVMs outlive the
+// server; a later one finds them by what their cluster directory records and signals none whose identity it has not
+// checked. The package knows clusters and processes, never applications.
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"drey/driver"
+	"drey/runtimes"
+)
+
+// Config is what the driver needs.
+type Config struct {
+	Dir      string // clusters lie below
+	Runtimes runtimes.Library
+	CAPEM    string // certificate of the authority that sandboxes trust; "" = none
+	Resolver string // IP address that sandboxes ask for names; "" = the machine's resolvers
+	Log      *slog.Logger
+}
+
+// Driver implements driver.Driver.
+type Driver struct {
+	Config
+	limits limits
+
+	mu    sync.Mutex // one Ensure or Stop at a time
+	trust *trust
+}
+
+// Open makes a driver. It starts nothing.
+func Open(c Config) (*Driver, error) {
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	return &Driver{Config: c, limits: findLimits(c.Log)}, nil
+}
+
+// Close leaves clusters running.
+func (d *Driver) Close() error { return nil }
+
+const driverName = "local"
+
+func (d *Driver) dir(h driver.Handle) (string, error) {
+	var id string
+	if err := json.Unmarshal(h.Data, &id); err != nil || id == "" || id != filepath.Base(id) {
+		return "", fmt.Errorf("the handle %s is not one of the local driver", h.Data)
+	}
+	return filepath.Join(d.Dir, id), nil
+}
+
+// plan is what is fixed for the life of a cluster.
+type plan struct {
+	Runtime  string `json:"runtime"`
+	RESTPort int    `json:"restPort"`
+	RPCPort  int    `json:"rpcPort"`
+	BlobPort int    `json:"blobPort"`
+	Jar      string `json:"jar"`
+	Tasks    int    `json:"taskManagers"`
+	Memory   int64  `json:"memory"`
+	CPU      float64
+}
+
+func (p *plan) rest() string { return "http://127.0.0.1:" + strconv.Itoa(p.RESTPort) }
+
+func planPath(dir string) string { return filepath.Join(dir, "cluster.json") }
+
+func readPlan(dir string) (*plan, error) {
+	var p plan
+	body, err := os.ReadFile(planPath(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, driver.ErrNoCluster
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &p, json.Unmarshal(body, &p)
+}
+
+// Ensure starts what is missing.
+func (d *Driver) Ensure(ctx context.Context, c driver.Cluster) (driver.Handle, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	id, err := json.Marshal(c.ID)
+	if err != nil {
+		return driver.Handle{}, err
+	}
+	h := driver.Handle{Driver: driverName, Data: id}
+	if err := d.ensure(ctx, c); err != nil {
+		return h, fmt.Errorf("cluster %s: %w", c.ID, err)
+	}
+	return h, nil
+}
+
+func (d *Driver) ensure(ctx context.Context, c driver.Cluster) error {
+	tools, err := findTools()
+	if err != nil {
+		return err
+	}
+	dist, err := d.Runtimes.Find(c.Runtime)
+	if err != nil {
+		return err
+	}
+	if d.trust == nil && d.CAPEM != "" {
+		if d.trust, err = buildTrust(ctx, filepath.Join(d.Dir, "trust"), d.CAPEM, tools); err != nil {
+			return err
+		}
+	}
+	dir := filepath.Join(d.Dir, c.ID)
+	p, err := d.prepare(dir, c, dist)
+	if err != nil {
+		return err
+	}
+	s := &sandbox{driver: d, cluster: c, dist: dist, tools: tools, dir: dir, plan: p}
+	for _, proc := range s.wanted() {
+		if err := s.ensure(ctx, proc); err != nil {
+			return err
+		}
+	}
+	return s.stopSurplus()
+}
+
+// prepare lays out the directory and writes the configuration, which only processes that start later will read.
+func (d *Driver) prepare(dir string, c driver.Cluster, dist runtimes.Distribution) (*plan, error) {
+	p, err := readPlan(dir)
+	if errors.Is(err, driver.ErrNoCluster) {
+		p = &plan{Runtime: c.Runtime}
+		err = p.takePorts()
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.Tasks, p.Memory, p.CPU = c.TaskManagers, c.MemoryPerTaskManager, c.CPUPerTaskManager
+	for _, sub := range []string{"conf", "log", "run", "tmp", filepath.Join("upload", "flink-web-upload")} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if p.Jar, err = placeJar(c.Jar, filepath.Join(dir, "upload", "flink-web-upload")); err != nil {
+		return nil, err
+	}
+	if err := writeConfiguration(dir, d.Resolver, c, p, dist); err != nil {
+		return nil, err
+	}
+	return p, writeJSON(planPath(dir), p)
+}
+
+// takePorts chooses free ports. They stay the cluster's, so that TaskManagers find a restarted JobManager.
+func (p *plan) takePorts() error {
+	for _, port := range []*int{&p.RESTPort, &p.RPCPort, &p.BlobPort} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		*port = l.Addr().(*net.TCPAddr).Port
+	}
+	return nil
+}
+
+// placeJar puts the application's code where the JobManager lists it: the file's name is its id.
+func placeJar(jar, dir string) (string, error) {
+	if jar == "" {
+		return "", nil
+	}
+	name := filepath.Base(jar)
+	to := filepath.Join(dir, name)
+	if _, err := os.Stat(to); err == nil {
+		return name, nil
+	}
+	if err := os.Link(jar, to); err == nil {
+		return name, nil
+	}
+	body, err := os.ReadFile(jar)
+	if err != nil {
+		return "", fmt.Errorf("place the application's code: %w", err)
+	}
+	return name, writeFile(to, body)
+}
+
+func writeJSON(path string, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return writeFile(path, body)
+}
+
+// writeFile replaces a file in whole, durably.
+func writeFile(path string, body []byte) error {
+	tmp := path + ".new"
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(body); err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}
+
+// Inspect looks at a cluster.
+func (d *Driver) Inspect(_ context.Context, h driver.Handle) (driver.Report, error) {
+	dir, err := d.dir(h)
+	if err != nil {
+		return driver.Report{}, err
+	}
+	p, err := readPlan(dir)
+	if err != nil {
+		return driver.Report{}, err
+	}
+	r := driver.Report{RESTAddress: p.rest(), JarID: p.Jar}
+	procs, err := processes(dir)
+	if err != nil {
+		return driver.Report{}, err
+	}
+	for _, proc := range procs {
+		alive := proc.alive()
+		dp := driver.Process{Role: proc.Role, Name: proc.Name, Alive: alive, Started: proc.Started}
+		if !alive {
+			dp.Exit = proc.exit(dir)
+		}
+		r.Processes = append(r.Processes, dp)
+		r.LogFiles = append(r.LogFiles, logFile(dir, proc.Name))
+	}
+	return r, nil
+}
+
+const stopTimeout = 20 * time.Second
+
+// Stop ends a cluster.
+func (d *Driver) Stop(ctx context.Context, h driver.Handle) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	dir, err := d.dir(h)
+	if err != nil {
+		return err
+	}
+	procs, err := processes(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	for _, proc := range procs {
+		proc.kill()
+	}
+	for _, proc := range procs {
+		if err := proc.await(ctx); err != nil {
+			return fmt.Errorf("stop %s: %w", proc.Name, err)
+		}
+		d.limits.remove(filepath.Base(dir), proc.Name)
+	}
+	return os.RemoveAll(dir)
+}

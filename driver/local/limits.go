@@ -1,0 +1,106 @@
+package local
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+const maxProcesses = 4096 // threads and processes of one sandbox: a fork bomb hurts its application only
+
+// limits are the control groups of the machine, version 1 or 2, where this server may write them.
+type limits struct {
+	v2     string // folder of our groups; "" = not usable
+	memory string // version 1: folders per controller
+	cpu    string
+	pids   string
+}
+
+// findLimits looks for writable hierarchies and says once what cannot be limited.
+func findLimits(log *slog.Logger) limits {
+	var l limits
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
+		l.v2 = usable("/sys/fs/cgroup/drey")
+		if l.v2 != "" {
+			_ = os.WriteFile("/sys/fs/cgroup/cgroup.subtree_control", []byte("+memory +cpu +pids"), 0) // may be set already
+			_ = os.WriteFile(filepath.Join(l.v2, "cgroup.subtree_control"), []byte("+memory +cpu +pids"), 0)
+		}
+	} else {
+		l.memory, l.cpu, l.pids = usable("/sys/fs/cgroup/memory/drey"), usable("/sys/fs/cgroup/cpu/drey"), usable("/sys/fs/cgroup/pids/drey")
+	}
+	if l.v2 == "" && l.memory == "" {
+		log.Warn("control groups cannot be written: the memory of applications is limited by JVM options alone, their CPU not at all")
+	}
+	return l
+}
+
+func usable(dir string) string {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return ""
+	}
+	return dir
+}
+
+func groupName(cluster, process string) string { return cluster + "." + process }
+
+const cpuPeriod = 100_000 // µs
+
+// apply puts a process and what it starts under limits. cpu 0 means no limit.
+func (l limits) apply(cluster string, p *process, memory int64, cpu float64) error {
+	name := groupName(cluster, p.Name)
+	pids := append([]int{p.pid}, children(p.pid)...)
+	if l.v2 != "" {
+		quota := "max"
+		if cpu > 0 {
+			quota = strconv.Itoa(int(cpu * cpuPeriod))
+		}
+		return group(filepath.Join(l.v2, name), pids, map[string]string{
+			"memory.max": strconv.FormatInt(memory, 10), "cpu.max": quota + " " + strconv.Itoa(cpuPeriod), "pids.max": strconv.Itoa(maxProcesses),
+		})
+	}
+	if l.memory != "" {
+		if err := group(filepath.Join(l.memory, name), pids, map[string]string{"memory.limit_in_bytes": strconv.FormatInt(memory, 10)}); err != nil {
+			return err
+		}
+	}
+	if l.cpu != "" && cpu > 0 {
+		if err := group(filepath.Join(l.cpu, name), pids, map[string]string{
+			"cpu.cfs_period_us": strconv.Itoa(cpuPeriod), "cpu.cfs_quota_us": strconv.Itoa(int(cpu * cpuPeriod)),
+		}); err != nil {
+			return err
+		}
+	}
+	if l.pids != "" {
+		return group(filepath.Join(l.pids, name), pids, map[string]string{"pids.max": strconv.Itoa(maxProcesses)})
+	}
+	return nil
+}
+
+func group(dir string, pids []int, settings map[string]string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for file, value := range settings {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(value), 0o644); err != nil {
+			return err
+		}
+	}
+	for _, pid := range pids {
+		err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0o644)
+		if err != nil && !strings.Contains(err.Error(), "no such process") {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove drops the groups of a process that has ended. A group that something still sits in stays until the next time.
+func (l limits) remove(cluster, process string) {
+	for _, dir := range []string{l.v2, l.memory, l.cpu, l.pids} {
+		if dir != "" {
+			_ = os.Remove(filepath.Join(dir, groupName(cluster, process)))
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package local
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	"drey/driver"
+)
+
+const (
+	mebi = 1 << 20
+	gibi = 1 << 30
+
+	metaspace       = 256 * mebi
+	frameworkHeap   = 128 * mebi
+	frameworkDirect = 128 * mebi
+	minNetwork      = 64 * mebi
+	minTaskHeap     = 64 * mebi
+
+	// The share of Flink's memory for RocksDB: a KPU is about three parts heap to one part native (developer guide,
+	// "Understand Managed Service for Apache Flink application resources").
+	managedShare = 0.25
+)
+
+// budget is how a TaskManager's process memory is split (Flink documentation, "Set up TaskManager Memory").
+type budget struct {
+	taskHeap, managed, network, overhead int64
+}
+
+func split(process int64) (budget, error) {
+	b := budget{overhead: clamp(process/10, 128*mebi, gibi)}
+	flink := process - metaspace - b.overhead
+	b.network = clamp(flink/10, minNetwork, gibi)
+	b.managed = int64(float64(flink) * managedShare)
+	b.taskHeap = flink - b.network - b.managed - frameworkHeap - frameworkDirect
+	if b.taskHeap < minTaskHeap {
+		return b, fmt.Errorf("%d MiB are too little for a KPU: give at least 1024 MiB with --kpu-memory", process/mebi)
+	}
+	return b, nil
+}
+
+func clamp(n, low, high int64) int64 { return max(low, min(n, high)) }
+
+// heap is the JVM's heap.
+func (b budget) heap() int64 { return b.taskHeap + frameworkHeap }
+
+// direct is the JVM's direct memory.
+func (b budget) direct() int64 { return frameworkDirect + b.network }
+
+// jobManagerMemory is the process memory of a JobManager beside TaskManagers of the given size.
+func jobManagerMemory(taskManager int64) int64 { return clamp(taskManager, gibi, 1600*mebi) }
+
+// share is what a process may use: memory with room for the daemons that connectors bring along, and cores.
+func (s *sandbox) share(p *process) (memory int64, cpu float64) {
+	if p.Role == driver.JobManager {
+		return jobManagerMemory(s.cluster.MemoryPerTaskManager) * 5 / 4, 0
+	}
+	return s.cluster.MemoryPerTaskManager * 5 / 4, s.cluster.CPUPerTaskManager
+}
+
+// opens is what Flink needs of JDK 17 (env.java.opts.all of Flink's default configuration).
+var opens = []string{
+	"--add-exports=java.base/sun.net.util=ALL-UNNAMED", "--add-exports=java.rmi/sun.rmi.registry=ALL-UNNAMED",
+	"--add-exports=jdk.compiler/com.sun.tools.javac.api=ALL-UNNAMED", "--add-exports=jdk.compiler/com.sun.tools.javac.file=ALL-UNNAMED",
+	"--add-exports=jdk.compiler/com.sun.tools.javac.parser=ALL-UNNAMED", "--add-exports=jdk.compiler/com.sun.tools.javac.tree=ALL-UNNAMED",
+	"--add-exports=jdk.compiler/com.sun.tools.javac.util=ALL-UNNAMED", "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
+	"--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.net=ALL-UNNAMED", "--add-opens=java.base/java.io=ALL-UNNAMED",
+	"--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
+	"--add-opens=java.base/java.lang.reflect=ALL-UNNAMED", "--add-opens=java.base/java.text=ALL-UNNAMED",
+	"--add-opens=java.base/java.time=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
+	"--add-opens=java.base/java.util.concurrent=ALL-UNNAMED", "--add-opens=java.base/java.util.concurrent.atomic=ALL-UNNAMED",
+	"--add-opens=java.base/java.util.concurrent.locks=ALL-UNNAMED",
+}
+
+// flags are the JVM's options. G1 is pinned, for the names of its metrics are documented; the garbage collector gets no
+// more threads than the machine has cores.
+func (s *sandbox) flags(p *process) []string {
+	a := []string{"-XX:+UseG1GC", "-XX:MaxMetaspaceSize=256m", "-Xshare:auto", "-XX:-UsePerfData",
+		fmt.Sprintf("-XX:ParallelGCThreads=%d", min(runtime.NumCPU(), 4)), "-Djava.io.tmpdir=/tmp"}
+	if archive := s.dist.ClassArchive(s.tools.javaBuild, string(p.Role)); archive != "" {
+		a = append(a, "-XX:SharedArchiveFile="+archive, "-Xlog:cds=off", "-Xlog:class+path=off")
+	}
+	if dump := s.cluster.Environment["DREY_DUMP_CLASSES"]; dump != "" {
+		a = append(a, "-XX:ArchiveClassesAtExit="+filepath.Join(s.cluster.State, string(p.Role)+".jsa"))
+	}
+	if p.Role == driver.JobManager {
+		heap := jobManagerMemory(s.cluster.MemoryPerTaskManager) - metaspace - 128*mebi - 192*mebi
+		a = append(a, fmt.Sprintf("-Xmx%d", heap), fmt.Sprintf("-Xms%d", heap/4))
+	} else {
+		b, _ := split(s.cluster.MemoryPerTaskManager) // refused before if too small
+		a = append(a, fmt.Sprintf("-Xmx%d", b.heap()), fmt.Sprintf("-Xms%d", b.heap()/4), fmt.Sprintf("-XX:MaxDirectMemorySize=%d", b.direct()))
+	}
+	return append(a, opens...)
+}

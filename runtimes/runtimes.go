@@ -1,0 +1,250 @@
+// Package runtimes holds the Flink distributions that applications run on: what each consists of, as data, and how it is
+// installed and found. Adding a Flink release means adding a row to the table. It never starts a process of Flink's.
+package runtimes
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Runtime is one RuntimeEnvironment of the kinesisanalyticsv2 API.
+type Runtime struct {
+	Name     string // "FLINK-1_18"
+	Flink    string // "1.18.1"
+	ConfFile string // name of Flink's configuration file
+	sdist    artifact
+	maven    []artifact
+}
+
+// artifact is a pinned download. Its destination is a folder of the distribution.
+type artifact struct {
+	coordinates string // group:artifact:version, or a requirement for pip
+	sha256      string
+	dest        string
+}
+
+// table lists what can be installed. The service puts the runtime library and the connector base on the cluster's class
+// path (developer guide, "Create an application using the Apache Flink APIs"), S3 is a plugin, connectors are the user's.
+var table = []Runtime{{
+	Name: "FLINK-1_18", Flink: "1.18.1", ConfFile: "flink-conf.yaml",
+	sdist: artifact{"apache-flink-libraries==1.18.1", "369ce11ab33e5e15cdd349db2f5412dcc2fad163b6a87aa93b927a3631bcca7f", ""},
+	maven: []artifact{
+		{"org.apache.flink:flink-s3-fs-hadoop:1.18.1", "1176e2d95f37b760f3171f50e3250be7ae82f6514e8c974094c22d0066b49965", "plugins/s3-fs-hadoop"},
+		{"com.amazonaws:aws-kinesisanalytics-runtime:1.2.0", "b3b940a060044304193594756757d9b0d167c63e61e72654a2e41d166f3be67d", "lib"},
+		{"org.apache.flink:flink-connector-base:1.18.1", "bae372d252d795dc34c8aae2b45b25187bfa6e3c64be7de17dc8e793a46b4058", "lib"},
+		{"org.apache.logging.log4j:log4j-layout-template-json:2.17.1", "3bb8b7442ab67b222968add9ef044fbe3cab800a1be9b9b98504bc6923376eb7", "lib"},
+	},
+}}
+
+// ErrUnknown is answered for a name that is in no row of the table.
+var ErrUnknown = errors.New("no such runtime")
+
+// Names lists what can be installed.
+func Names() []string {
+	var names []string
+	for _, r := range table {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// Lookup finds a row of the table.
+func Lookup(name string) (Runtime, error) {
+	i := slices.IndexFunc(table, func(r Runtime) bool { return r.Name == name })
+	if i < 0 {
+		return Runtime{}, fmt.Errorf("%w: %s; this version of Drey knows %v", ErrUnknown, name, Names())
+	}
+	return table[i], nil
+}
+
+// Distribution is an installed runtime.
+type Distribution struct {
+	Runtime
+	Home string // holds lib, opt and plugins
+}
+
+// Library is a folder of installed distributions.
+type Library struct{ Dir string }
+
+// Find gives an installed runtime. The error says how to install it.
+func (l Library) Find(name string) (Distribution, error) {
+	r, err := Lookup(name)
+	if err != nil {
+		return Distribution{}, err
+	}
+	d := Distribution{Runtime: r, Home: filepath.Join(l.Dir, name)}
+	if _, err := os.Stat(filepath.Join(d.Home, "lib")); err != nil {
+		return Distribution{}, fmt.Errorf("the runtime %s is not installed; install it with: drey runtime install %s", name, name)
+	}
+	return d, nil
+}
+
+// ClassPath lists the jars of lib in a stable order, which the class archive depends on. Flink wants its own jar last.
+func (d Distribution) ClassPath() ([]string, error) {
+	jars, err := filepath.Glob(filepath.Join(d.Home, "lib", "*.jar"))
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(jars, func(a, b string) int {
+		return rank(a) - rank(b)
+	})
+	return jars, nil
+}
+
+func rank(jar string) int {
+	if ok, _ := filepath.Match("flink-dist-*.jar", filepath.Base(jar)); ok {
+		return 1
+	}
+	return 0
+}
+
+// Progress tells a person what is going on.
+type Progress func(format string, args ...any)
+
+// Install fetches a runtime, or takes it from the tarball or folder `from` of an official distribution, and checks every
+// artifact against its pin. The runtime appears in whole or not at all.
+func (l Library) Install(ctx context.Context, name, from string, say Progress) (Distribution, error) {
+	r, err := Lookup(name)
+	if err != nil {
+		return Distribution{}, err
+	}
+	if err := os.MkdirAll(l.Dir, 0o755); err != nil {
+		return Distribution{}, err
+	}
+	work, err := os.MkdirTemp(l.Dir, ".install-")
+	if err != nil {
+		return Distribution{}, err
+	}
+	defer os.RemoveAll(work)
+	if err := r.assemble(ctx, work, from, say); err != nil {
+		return Distribution{}, fmt.Errorf("install %s: %w", name, err)
+	}
+	d := Distribution{Runtime: r, Home: filepath.Join(l.Dir, name)}
+	if err := replace(work, d.Home); err != nil {
+		return Distribution{}, fmt.Errorf("install %s: %w", name, err)
+	}
+	return d, nil
+}
+
+func replace(work, home string) error {
+	if err := os.Chmod(work, 0o755); err != nil {
+		return err
+	}
+	old := work + ".old"
+	if err := os.Rename(home, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	defer os.RemoveAll(old)
+	return os.Rename(work, home)
+}
+
+func (r Runtime) assemble(ctx context.Context, work, from string, say Progress) error {
+	c, err := openCache()
+	if err != nil {
+		return err
+	}
+	if from == "" {
+		say("fetching Flink %s (230 MB, kept for the next time)", r.Flink)
+		if from, err = c.python(ctx, r.sdist); err != nil {
+			return err
+		}
+	}
+	say("unpacking")
+	if err := unpack(from, work); err != nil {
+		return err
+	}
+	for _, a := range r.maven {
+		say("adding %s", a.coordinates)
+		jar, err := c.maven(ctx, a)
+		if err != nil {
+			return err
+		}
+		dest := filepath.Join(work, a.dest)
+		if err := os.MkdirAll(dest, 0o755); err != nil {
+			return err
+		}
+		if err := copyFile(jar, filepath.Join(dest, filepath.Base(jar))); err != nil {
+			return err
+		}
+	}
+	return r.check(work)
+}
+
+// check refuses what is no distribution of this Flink, and libraries that would win over the user's own connectors.
+func (r Runtime) check(home string) error {
+	for _, want := range []string{"lib/flink-dist-" + r.Flink + ".jar", "plugins/metrics-influx"} {
+		if _, err := os.Stat(filepath.Join(home, want)); err != nil {
+			return fmt.Errorf("this is no distribution of Flink %s: it has no %s", r.Flink, want)
+		}
+	}
+	for _, connector := range []string{"flink-connector-kinesis", "flink-sql-connector-", "flink-connector-kafka"} {
+		if found, _ := filepath.Glob(filepath.Join(home, "lib", connector+"*")); len(found) > 0 {
+			return fmt.Errorf("%s in lib would win over the application's own: take it out", filepath.Base(found[0]))
+		}
+	}
+	return nil
+}
+
+func verify(path, want string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != want {
+		return fmt.Errorf("%s has the SHA-256 %s, expected %s", filepath.Base(path), got, want)
+	}
+	return nil
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Close()
+		return err
+	}
+	return out.Close()
+}
+
+// ClassArchive gives the archive of preloaded classes that was made for a JDK build and a role; "" if there is none.
+func (d Distribution) ClassArchive(javaBuild, role string) string {
+	path := d.archivePath(javaBuild, role)
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
+}
+
+func (d Distribution) archivePath(javaBuild, role string) string {
+	sum := sha256.Sum256([]byte(javaBuild))
+	return filepath.Join(d.Home, "classes", hex.EncodeToString(sum[:6]), role+".jsa")
+}
+
+// KeepClassArchive takes over a freshly made archive.
+func (d Distribution) KeepClassArchive(javaBuild, role, made string) error {
+	path := d.archivePath(javaBuild, role)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.Rename(made, path)
+}
