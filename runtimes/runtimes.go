@@ -80,11 +80,15 @@ func (l Library) Find(name string) (Distribution, error) {
 	if err != nil {
 		return Distribution{}, err
 	}
-	d := Distribution{Runtime: r, Home: filepath.Join(l.Dir, name)}
-	if _, err := os.Stat(filepath.Join(d.Home, "lib")); err != nil {
+	// A class archive fits one path of the jars only, so links to a shared installation are followed.
+	home, err := filepath.EvalSymlinks(filepath.Join(l.Dir, name))
+	if err == nil {
+		_, err = os.Stat(filepath.Join(home, "lib"))
+	}
+	if err != nil {
 		return Distribution{}, fmt.Errorf("the runtime %s is not installed; install it with: drey runtime install %s", name, name)
 	}
-	return d, nil
+	return Distribution{Runtime: r, Home: home}, nil
 }
 
 // ClassPath lists the jars of lib in a stable order, which the class archive depends on. Flink wants its own jar last.

@@ -35,6 +35,7 @@ type Config struct {
 type Driver struct {
 	Config
 	limits limits
+	dump   string // where JVMs leave archives of their classes; "" = they make none
 
 	mu    sync.Mutex // one Ensure or Stop at a time
 	trust *trust

@@ -98,7 +98,7 @@ func TestClusterLives(t *testing.T) {
 			t.Error("the stopped cluster is still there")
 		}
 	})
-	t.Logf("slots after %v", awaitSlots(t, d, h, 2))
+	awaitSlots(t, d, h, 2)
 
 	t.Run("AdoptedByAnotherDriver", func(t *testing.T) {
 		r, err := open(t, dir).Inspect(t.Context(), h)

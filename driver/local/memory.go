@@ -81,8 +81,8 @@ func (s *sandbox) flags(p *process) []string {
 	if archive := s.dist.ClassArchive(s.tools.javaBuild, string(p.Role)); archive != "" {
 		a = append(a, "-XX:SharedArchiveFile="+archive, "-Xlog:cds=off", "-Xlog:class+path=off")
 	}
-	if dump := s.cluster.Environment["DREY_DUMP_CLASSES"]; dump != "" {
-		a = append(a, "-XX:ArchiveClassesAtExit="+filepath.Join(s.cluster.State, string(p.Role)+".jsa"))
+	if s.driver.dump != "" {
+		a = append(a, "-XX:ArchiveClassesAtExit="+filepath.Join(s.driver.dump, string(p.Role)+".jsa"))
 	}
 	if p.Role == driver.JobManager {
 		heap := jobManagerMemory(s.cluster.MemoryPerTaskManager) - metaspace - 128*mebi - 192*mebi
