@@ -1,0 +1,34 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: demo test bench lint generate help
+
+PROJECTS := examples/order-processor e2e/jars
+MVN := mvn --quiet --batch-mode --no-transfer-progress
+
+demo: ## play the guide from bucket to metrics; KEEP=1 leaves the server running
+	@scripts/setup.sh
+	@.cache/venv/bin/python scripts/demo.py
+
+test: ## every test: Go, Java, and the real AWS CLI against real Flink (about 20 minutes on two cores)
+	@scripts/setup.sh
+	go vet ./...
+	for project in $(PROJECTS); do $(MVN) -f $$project/pom.xml package; done
+	go test -count=1 -timeout=25m ./...
+
+bench: ## time from StartApplication to all tasks running, beside stock Flink; readiness and idle memory of the server
+	@scripts/setup.sh
+	for project in $(PROJECTS); do $(MVN) -f $$project/pom.xml package -DskipTests; done
+	go run ./bench
+
+lint: ## format, vet, staticcheck, and the rules of the house
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "run gofmt -w on these files"; exit 1; }
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck ./...
+	go test -count=1 ./internal/lint
+
+generate: ## write model/ anew from AWS's service descriptions
+	go run ./gen
+
+help:
+	@sed -n 's/^\([a-z]*\): ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
