@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"drey/edge"
+	"drey/iam"
+	iammodel "drey/model/iam"
+	stsmodel "drey/model/sts"
+	"drey/store/sql"
+	"drey/wire"
+)
+
+// server is everything that one data directory runs, in the order in which it is built.
+type server struct {
+	*serveCmd
+	log *slog.Logger
+
+	db  *sql.DB
+	iam *iam.Service
+
+	serving []interface {
+		Serve() error
+		Close() error
+	}
+	closers []io.Closer // in the order of opening; closed in reverse
+}
+
+// opened remembers what close has to close.
+func (s *server) opened(c io.Closer) { s.closers = append(s.closers, c) }
+
+// openServer builds everything, top to bottom: stores, services, the private address, the keeper of applications, and
+// last the door.
+func openServer(ctx context.Context, c *serveCmd, log *slog.Logger) (*server, error) {
+	s := &server{serveCmd: c, log: log}
+	for _, step := range []func(context.Context) error{s.openStores, s.openServices, s.openEdge} {
+		if err := step(ctx); err != nil {
+			return s, err
+		}
+	}
+	return s, s.saveAccess(ctx)
+}
+
+func (s *server) dir(name string) string { return filepath.Join(s.DataDir, name) }
+
+func (s *server) openStores(context.Context) (err error) {
+	if s.db, err = sql.Open(s.dir("drey.db")); err != nil {
+		return err
+	}
+	s.opened(s.db)
+	return nil
+}
+
+func (s *server) openServices(ctx context.Context) (err error) {
+	mode := iam.Enforce
+	if s.IAM == "audit" {
+		mode = iam.Audit
+	}
+	s.iam, err = iam.Open(ctx, iam.Config{DB: s.db, Dir: s.DataDir, Log: s.log, Now: time.Now, Mode: mode, Denied: s.denied})
+	return err
+}
+
+// denied reports what audit mode lets pass; what enforce mode denies is reported by the edge.
+func (s *server) denied(_ context.Context, d iam.Denial) {
+	if d.Passed {
+		s.log.Warn("enforce would deny this", "reason", d.Message)
+	}
+}
+
+func (s *server) services() []*wire.Service {
+	return []*wire.Service{
+		wire.NewService(iammodel.Model, iammodel.Ops(s.iam), s.iam.Access),
+		wire.NewService(stsmodel.Model, stsmodel.Ops(s.iam), s.iam.Access),
+	}
+}
+
+func (s *server) openEdge(ctx context.Context) error {
+	h := edge.New(edge.Config{
+		Services: s.services(), Credentials: s.iam.Credentials, Authorize: s.iam.Authorize, Region: s.Region, Log: s.log, Now: time.Now,
+		ApplicationCredentials: s.applicationCredentials,
+	})
+	l, err := edge.Listen(ctx, "tcp", s.Listen.String())
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s.serving = append(s.serving, edge.NewServer(l, h))
+	ca, err := edge.OpenCA(s.dir("ca"), time.Now)
+	if err != nil {
+		return err
+	}
+	return s.openPrivateAddress(ctx, h, ca)
+}
+
+// openPrivateAddress takes the address that applications see as AWS.
+func (s *server) openPrivateAddress(ctx context.Context, h *edge.Handler, ca *edge.CA) error {
+	listen := func(port uint16) (net.Listener, error) {
+		l, err := edge.Listen(ctx, "tcp", netip.AddrPortFrom(s.AppAddress, port).String())
+		if err != nil {
+			return nil, fmt.Errorf("the private address of applications: %w", err)
+		}
+		return l, nil
+	}
+	secure, err := listen(443)
+	if err != nil {
+		return err
+	}
+	s.serving = append(s.serving, edge.NewTLSServer(secure, h, ca))
+	plain, err := listen(80)
+	if err != nil {
+		return err
+	}
+	s.serving = append(s.serving, edge.NewServer(plain, h))
+	names, err := edge.NewDNS(ctx, s.AppAddress, 53, "/etc/resolv.conf")
+	if err != nil {
+		return fmt.Errorf("the private address of applications: %w", err)
+	}
+	s.serving = append(s.serving, names)
+	return nil
+}
+
+func (s *server) applicationCredentials(ctx context.Context, token string) ([]byte, error) {
+	c, err := s.iam.ApplicationCredentials(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return c.Document(), nil
+}
+
+// saveAccess writes what `drey env` prints.
+func (s *server) saveAccess(ctx context.Context) error {
+	root, err := s.iam.RootCredentials(ctx, s.AccountID)
+	if err != nil {
+		return err
+	}
+	return access{
+		Endpoint: "http://" + s.Listen.String(), Region: s.Region, AccessKeyID: root.AccessKeyID, SecretAccessKey: root.SecretAccessKey,
+	}.save(s.DataDir)
+}
+
+// run serves until ctx ends or a listener fails.
+func (s *server) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, l := range s.serving {
+		g.Go(l.Serve)
+	}
+	g.Go(func() error {
+		<-ctx.Done()
+		for _, l := range s.serving {
+			if err := l.Close(); err != nil {
+				s.log.Error("close a listener", "error", err)
+			}
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// close ends what was opened, last first.
+func (s *server) close() error {
+	var first error
+	for i := range s.closers {
+		if err := s.closers[len(s.closers)-1-i].Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
