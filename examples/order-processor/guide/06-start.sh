@@ -1,0 +1,7 @@
+aws kinesisanalyticsv2 start-application \
+    --application-name "order-processor" \
+    --run-configuration '{
+        "FlinkRunConfiguration": {
+            "AllowNonRestoredState": false
+        }
+    }'

@@ -1,0 +1,2 @@
+aws kinesisanalyticsv2 describe-application \
+    --application-name "order-processor"
