@@ -1,0 +1,172 @@
+package seglog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// A segment begins with a magic; its name is the ordinal of its first record.
+const (
+	segmentMagic  = "DREYLOG1"
+	segmentHeader = int64(len(segmentMagic))
+	segmentSuffix = ".seg"
+	indexSuffix   = ".idx"
+)
+
+func segmentPath(dir string, first uint64) string {
+	return filepath.Join(dir, fmt.Sprintf("%020d%s", first, segmentSuffix))
+}
+
+func indexPath(segment string) string {
+	return strings.TrimSuffix(segment, segmentSuffix) + indexSuffix
+}
+
+// segmentFirst reads the name of a segment; ok is false for other files.
+func segmentFirst(name string) (first uint64, ok bool) {
+	digits, ok := strings.CutSuffix(name, segmentSuffix)
+	if !ok || len(digits) != 20 {
+		return 0, false
+	}
+	first, err := strconv.ParseUint(digits, 10, 64)
+	return first, err == nil && first > 0
+}
+
+// createSegment makes an empty segment whose name is durable.
+func createSegment(fsys FS, dir string, first uint64) (File, error) {
+	path := segmentPath(dir, first)
+	f, err := fsys.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_TRUNC)
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.WriteAt([]byte(segmentMagic), 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = fsys.SyncDir(dir)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close(), fsys.Remove(path))
+	}
+	return f, nil
+}
+
+// damage is where a scan met bytes that are no frame.
+type damage struct {
+	offset int64
+	reason error
+	rest   []byte // from offset to the end of what was read
+}
+
+// scan reads all frames of a segment. The index covers those before the damage.
+func scan(fsys FS, path string, first uint64) (index, *damage, error) {
+	f, err := fsys.OpenFile(path, os.O_RDONLY)
+	if err != nil {
+		return index{}, nil, err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return index{}, nil, err
+	}
+	b := make([]byte, size)
+	if _, err := f.ReadAt(b, 0); err != nil && err != io.EOF {
+		return index{}, nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	x, d := scanBytes(b, first)
+	return x, d, nil
+}
+
+func scanBytes(b []byte, first uint64) (index, *damage) {
+	x := newIndex(first)
+	if int64(len(b)) < segmentHeader || string(b[:segmentHeader]) != segmentMagic {
+		return x, &damage{0, errors.New("the file does not begin as a segment"), b}
+	}
+	for x.size < int64(len(b)) {
+		f, err := decodeFrame(b[x.size:])
+		if err == nil && f.ordinal != x.last+1 {
+			err = fmt.Errorf("record %d stands where %d belongs", f.ordinal, x.last+1)
+		}
+		if err != nil {
+			return x, &damage{x.size, err, b[x.size:]}
+		}
+		x.add(f)
+	}
+	return x, nil
+}
+
+// sealedIndex gives the index of a segment that grows no more: from its sidecar, or from the segment itself.
+func sealedIndex(fsys FS, path string, first uint64) (index, error) {
+	if x, err := readSidecar(fsys, path); err == nil && x.first == first {
+		return x, nil
+	}
+	x, d, err := scan(fsys, path, first)
+	if err != nil {
+		return index{}, err
+	}
+	if d != nil {
+		return index{}, &CorruptError{path, d.offset, d.reason.Error()}
+	}
+	writeSidecar(fsys, path, x)
+	return x, nil
+}
+
+// readSidecar fails when the sidecar is missing, damaged, or about another size of segment.
+func readSidecar(fsys FS, segment string) (index, error) {
+	b, err := readAll(fsys, indexPath(segment))
+	if err != nil {
+		return index{}, err
+	}
+	x, err := decodeIndex(b)
+	if err != nil {
+		return index{}, err
+	}
+	f, err := fsys.OpenFile(segment, os.O_RDONLY)
+	if err != nil {
+		return index{}, err
+	}
+	defer f.Close()
+	if size, err := f.Size(); err != nil || size != x.size {
+		return index{}, errors.Join(errIndex, err)
+	}
+	return x, nil
+}
+
+// writeSidecar may fail unnoticed: the index is only a shortcut and is made again from the segment.
+func writeSidecar(fsys FS, segment string, x index) {
+	tmp := indexPath(segment) + ".tmp"
+	f, err := fsys.OpenFile(tmp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC)
+	if err != nil {
+		return
+	}
+	_, err = f.WriteAt(x.encode(), 0)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = fsys.Rename(tmp, indexPath(segment))
+	}
+	if err != nil {
+		_ = fsys.Remove(tmp)
+	}
+}
+
+func readAll(fsys FS, path string) ([]byte, error) {
+	f, err := fsys.OpenFile(path, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, size)
+	_, err = f.ReadAt(b, 0)
+	if err == io.EOF {
+		err = nil
+	}
+	return b, err
+}
