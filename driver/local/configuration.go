@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -33,9 +34,10 @@ func writeConfiguration(dir, resolver string, c driver.Cluster, p *plan, dist ru
 	files := map[string][]byte{
 		dist.ConfFile:                 renderOptions(options),
 		"application_properties.json": properties,
-		"passwd":                      []byte("flink:x:0:0:Flink:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"),
-		"group":                       []byte("flink:x:0:\nnogroup:x:65534:\n"),
+		"passwd":                      fmt.Appendf(nil, "flink:x:%d:%d:Flink:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n", os.Getuid(), os.Getgid()),
+		"group":                       fmt.Appendf(nil, "flink:x:%d:\nnogroup:x:65534:\n", os.Getgid()),
 		"resolv.conf":                 []byte("nameserver " + resolver + "\noptions ndots:1 timeout:2\n"),
+		"hosts":                       hosts(c.TaskManagers),
 		"log4j2.xml":                  []byte(log4j(c.LogLevel, filepath.Join(dir, "conf", "log-template.json"))),
 	}
 	if files["log-template.json"], err = logTemplate(c.LogFields); err != nil {
@@ -47,6 +49,16 @@ func writeConfiguration(dir, resolver string, c driver.Cluster, p *plan, dist ru
 		}
 	}
 	return nil
+}
+
+// hosts lets processes resolve their own host name, as much in Java asks for it, beside what the machine's file names.
+func hosts(taskManagers int) []byte {
+	system, _ := os.ReadFile("/etc/hosts") // a machine without one names nothing
+	b := fmt.Appendf(bytes.TrimRight(system, "\n"), "\n127.0.0.1 localhost %s", jobManagerName)
+	for i := range taskManagers {
+		b = fmt.Appendf(b, " %s", taskManagerName(i+1))
+	}
+	return append(b, '\n')
 }
 
 // renderOptions writes Flink's configuration file: YAML of one level. A value on several lines cannot be written so.

@@ -5,16 +5,19 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,8 +40,9 @@ type Driver struct {
 	limits limits
 	dump   string // where JVMs leave archives of their classes; "" = they make none
 
-	mu    sync.Mutex // one Ensure or Stop at a time
+	mu    sync.Mutex
 	trust *trust
+	locks map[string]*sync.Mutex // by cluster: one Ensure or Stop of each at a time
 }
 
 // Open makes a driver. It starts nothing.
@@ -49,6 +53,37 @@ func Open(c Config) (*Driver, error) {
 	return &Driver{Config: c, limits: findLimits(c.Log)}, nil
 }
 
+// lock keeps others away from a cluster until the returned function is called.
+func (d *Driver) lock(id string) (unlock func()) {
+	d.mu.Lock()
+	if d.locks == nil {
+		d.locks = map[string]*sync.Mutex{}
+	}
+	l := d.locks[id]
+	if l == nil {
+		l = new(sync.Mutex)
+		d.locks[id] = l
+	}
+	d.mu.Unlock()
+	l.Lock()
+	return l.Unlock
+}
+
+// trusted makes the stores of trust when the first cluster needs them; nil without an authority.
+func (d *Driver) trusted(ctx context.Context, t tools) (*trust, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.trust != nil || d.CAPEM == "" {
+		return d.trust, nil
+	}
+	made, err := buildTrust(ctx, filepath.Join(d.Dir, ".trust"), d.CAPEM, t)
+	if err != nil {
+		return nil, err
+	}
+	d.trust = made
+	return made, nil
+}
+
 // Close leaves clusters running.
 func (d *Driver) Close() error { return nil }
 
@@ -56,22 +91,25 @@ const driverName = "local"
 
 func (d *Driver) dir(h driver.Handle) (string, error) {
 	var id string
-	if err := json.Unmarshal(h.Data, &id); err != nil || id == "" || id != filepath.Base(id) {
+	if err := json.Unmarshal(h.Data, &id); err != nil || h.Driver != driverName || !safe(id) {
 		return "", fmt.Errorf("the handle %s is not one of the local driver", h.Data)
 	}
 	return filepath.Join(d.Dir, id), nil
 }
 
+// safe tells whether an id can name a directory beside the driver's own.
+func safe(id string) bool { return id != "" && id == filepath.Base(id) && id[0] != '.' }
+
 // plan is what is fixed for the life of a cluster.
 type plan struct {
-	Runtime  string `json:"runtime"`
-	RESTPort int    `json:"restPort"`
-	RPCPort  int    `json:"rpcPort"`
-	BlobPort int    `json:"blobPort"`
-	Jar      string `json:"jar"`
-	Tasks    int    `json:"taskManagers"`
-	Memory   int64  `json:"memory"`
-	CPU      float64
+	Runtime  string  `json:"runtime"`
+	RESTPort int     `json:"restPort"`
+	RPCPort  int     `json:"rpcPort"`
+	BlobPort int     `json:"blobPort"`
+	Jar      string  `json:"jar"`
+	Tasks    int     `json:"taskManagers"`
+	Memory   int64   `json:"memory"`
+	CPU      float64 `json:"cpu"`
 }
 
 func (p *plan) rest() string { return "http://127.0.0.1:" + strconv.Itoa(p.RESTPort) }
@@ -92,12 +130,14 @@ func readPlan(dir string) (*plan, error) {
 
 // Ensure starts what is missing.
 func (d *Driver) Ensure(ctx context.Context, c driver.Cluster) (driver.Handle, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	if !safe(c.ID) {
+		return driver.Handle{}, fmt.Errorf("%q cannot name a cluster", c.ID)
+	}
 	id, err := json.Marshal(c.ID)
 	if err != nil {
 		return driver.Handle{}, err
 	}
+	defer d.lock(c.ID)()
 	h := driver.Handle{Driver: driverName, Data: id}
 	if err := d.ensure(ctx, c); err != nil {
 		return h, fmt.Errorf("cluster %s: %w", c.ID, err)
@@ -114,23 +154,22 @@ func (d *Driver) ensure(ctx context.Context, c driver.Cluster) error {
 	if err != nil {
 		return err
 	}
-	if d.trust == nil && d.CAPEM != "" {
-		if d.trust, err = buildTrust(ctx, filepath.Join(d.Dir, "trust"), d.CAPEM, tools); err != nil {
-			return err
-		}
+	trust, err := d.trusted(ctx, tools)
+	if err != nil {
+		return err
 	}
 	dir := filepath.Join(d.Dir, c.ID)
 	p, err := d.prepare(dir, c, dist)
 	if err != nil {
 		return err
 	}
-	s := &sandbox{driver: d, cluster: c, dist: dist, tools: tools, dir: dir, plan: p}
+	s := &sandbox{driver: d, cluster: c, dist: dist, tools: tools, trust: trust, dir: dir, plan: p}
 	for _, proc := range s.wanted() {
 		if err := s.ensure(ctx, proc); err != nil {
 			return err
 		}
 	}
-	return s.stopSurplus()
+	return s.stopSurplus(ctx)
 }
 
 // prepare lays out the directory and writes the configuration, which only processes that start later will read.
@@ -144,8 +183,15 @@ func (d *Driver) prepare(dir string, c driver.Cluster, dist runtimes.Distributio
 		return nil, err
 	}
 	p.Tasks, p.Memory, p.CPU = c.TaskManagers, c.MemoryPerTaskManager, c.CPUPerTaskManager
+	dirs := []string{c.State}
 	for _, sub := range []string{"conf", "log", "run", "tmp", filepath.Join("upload", "flink-web-upload")} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+		dirs = append(dirs, filepath.Join(dir, sub))
+	}
+	for _, sub := range dirs {
+		if sub == "" {
+			continue
+		}
+		if err := os.MkdirAll(sub, 0o700); err != nil {
 			return nil, err
 		}
 	}
@@ -171,24 +217,44 @@ func (p *plan) takePorts() error {
 	return nil
 }
 
-// placeJar puts the application's code where the JobManager lists it: the file's name is its id.
+// placeJar puts the application's code where the JobManager lists it, and takes away what was there before it: the file's
+// name is its id.
 func placeJar(jar, dir string) (string, error) {
 	if jar == "" {
 		return "", nil
 	}
-	name := filepath.Base(jar)
-	to := filepath.Join(dir, name)
-	if _, err := os.Stat(to); err == nil {
-		return name, nil
-	}
-	if err := os.Link(jar, to); err == nil {
-		return name, nil
-	}
-	body, err := os.ReadFile(jar)
+	name := strings.TrimSuffix(filepath.Base(jar), ".jar") + ".jar" // Flink lists no others
+	present, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil {
+		return "", err
+	}
+	for _, path := range present {
+		if filepath.Base(path) == name {
+			return name, nil
+		}
+	}
+	if err := place(jar, filepath.Join(dir, name)); err != nil {
 		return "", fmt.Errorf("place the application's code: %w", err)
 	}
-	return name, writeFile(to, body)
+	for _, path := range present {
+		if err := os.Remove(path); err != nil {
+			return "", err
+		}
+	}
+	return name, nil
+}
+
+// place links a file, or copies it to another file system. The target appears in whole.
+func place(from, to string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return replaceFile(to, in)
 }
 
 func writeJSON(path string, v any) error {
@@ -199,14 +265,16 @@ func writeJSON(path string, v any) error {
 	return writeFile(path, body)
 }
 
-// writeFile replaces a file in whole, durably.
-func writeFile(path string, body []byte) error {
+func writeFile(path string, body []byte) error { return replaceFile(path, bytes.NewReader(body)) }
+
+// replaceFile replaces a file in whole, durably.
+func replaceFile(path string, content io.Reader) error {
 	tmp := path + ".new"
 	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	if _, err = f.Write(body); err == nil {
+	if _, err = io.Copy(f, content); err == nil {
 		err = f.Sync()
 	}
 	if cerr := f.Close(); err == nil {
@@ -240,38 +308,50 @@ func (d *Driver) Inspect(_ context.Context, h driver.Handle) (driver.Report, err
 			dp.Exit = proc.exit(dir)
 		}
 		r.Processes = append(r.Processes, dp)
-		r.LogFiles = append(r.LogFiles, logFile(dir, proc.Name))
 	}
-	return r, nil
+	// Of processes that are no longer wanted, too: their last lines may not have been read yet.
+	r.LogFiles, err = filepath.Glob(logFile(dir, "*"))
+	return r, err
 }
 
 const stopTimeout = 20 * time.Second
 
 // Stop ends a cluster.
 func (d *Driver) Stop(ctx context.Context, h driver.Handle) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	dir, err := d.dir(h)
 	if err != nil {
 		return err
 	}
+	defer d.lock(filepath.Base(dir))()
 	procs, err := processes(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if err := d.end(ctx, dir, procs); err != nil {
+		return err
+	}
+	return os.RemoveAll(dir)
+}
+
+// end kills processes, waits for their end and gives back their control groups.
+func (d *Driver) end(ctx context.Context, dir string, procs []*process) error {
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	for _, proc := range procs {
 		proc.kill()
 	}
 	for _, proc := range procs {
-		if err := proc.await(ctx); err != nil {
+		err := proc.await(ctx)
+		for strays := proc.strays(); err == nil && len(strays) > 0; strays = proc.strays() {
+			for _, stray := range strays {
+				stray.kill()
+				err = errors.Join(err, stray.await(ctx))
+			}
+		}
+		if err != nil {
 			return fmt.Errorf("stop %s: %w", proc.Name, err)
 		}
 		d.limits.remove(filepath.Base(dir), proc.Name)
 	}
-	return os.RemoveAll(dir)
+	return nil
 }

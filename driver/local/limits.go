@@ -1,11 +1,14 @@
 package local
 
 import (
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
+	"syscall"
+	"time"
 )
 
 const maxProcesses = 4096 // threads and processes of one sandbox: a fork bomb hurts its application only
@@ -22,13 +25,17 @@ type limits struct {
 func findLimits(log *slog.Logger) limits {
 	var l limits
 	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
-		l.v2 = usable("/sys/fs/cgroup/drey")
-		if l.v2 != "" {
-			_ = os.WriteFile("/sys/fs/cgroup/cgroup.subtree_control", []byte("+memory +cpu +pids"), 0) // may be set already
-			_ = os.WriteFile(filepath.Join(l.v2, "cgroup.subtree_control"), []byte("+memory +cpu +pids"), 0)
+		for _, dir := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/drey"} {
+			_ = os.MkdirAll(dir, 0o755) // the probe tells
+			for _, controller := range []string{"+memory", "+cpu", "+pids"} {
+				_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte(controller), 0)
+			}
 		}
+		l.v2 = usable("/sys/fs/cgroup/drey", "memory.max")
 	} else {
-		l.memory, l.cpu, l.pids = usable("/sys/fs/cgroup/memory/drey"), usable("/sys/fs/cgroup/cpu/drey"), usable("/sys/fs/cgroup/pids/drey")
+		l.memory = usable("/sys/fs/cgroup/memory/drey", "memory.limit_in_bytes")
+		l.cpu = usable("/sys/fs/cgroup/cpu/drey", "cpu.cfs_quota_us")
+		l.pids = usable("/sys/fs/cgroup/pids/drey", "pids.max")
 	}
 	if l.v2 == "" && l.memory == "" {
 		log.Warn("control groups cannot be written: the memory of applications is limited by JVM options alone, their CPU not at all")
@@ -36,10 +43,21 @@ func findLimits(log *slog.Logger) limits {
 	return l
 }
 
-func usable(dir string) string {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+// usable tries a hierarchy with a group: it must have the file that limits, and take it.
+func usable(dir, file string) string {
+	if os.MkdirAll(dir, 0o755) != nil {
 		return ""
 	}
+	probe, err := os.MkdirTemp(dir, "probe-")
+	if err != nil {
+		return ""
+	}
+	defer os.Remove(probe)
+	f, err := os.OpenFile(filepath.Join(probe, file), os.O_WRONLY, 0)
+	if err != nil {
+		return ""
+	}
+	f.Close()
 	return dir
 }
 
@@ -83,24 +101,37 @@ func group(dir string, pids []int, settings map[string]string) error {
 		return err
 	}
 	for file, value := range settings {
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(value), 0o644); err != nil {
+		err := os.WriteFile(filepath.Join(dir, file), []byte(value), 0)
+		if err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist) { // no such controller
 			return err
 		}
 	}
 	for _, pid := range pids {
-		err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0o644)
-		if err != nil && !strings.Contains(err.Error(), "no such process") {
+		err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
+		if err != nil && !errors.Is(err, syscall.ESRCH) {
 			return err
 		}
 	}
 	return nil
 }
 
-// remove drops the groups of a process that has ended. A group that something still sits in stays until the next time.
+const (
+	removeTries = 20
+	removePause = 5 * time.Millisecond
+)
+
+// remove drops the groups of a process that has ended. The kernel lets go of the dead with a little delay; a group that it
+// still holds then stays, empty.
 func (l limits) remove(cluster, process string) {
 	for _, dir := range []string{l.v2, l.memory, l.cpu, l.pids} {
-		if dir != "" {
-			_ = os.Remove(filepath.Join(dir, groupName(cluster, process)))
+		if dir == "" {
+			continue
+		}
+		for range removeTries {
+			if err := os.Remove(filepath.Join(dir, groupName(cluster, process))); !errors.Is(err, syscall.EBUSY) {
+				break
+			}
+			time.Sleep(removePause)
 		}
 	}
 }

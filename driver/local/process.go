@@ -90,11 +90,10 @@ func (p *process) find(dir string) {
 	if json.Unmarshal(body, &info) != nil || info.ChildPID == 0 {
 		return
 	}
-	cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", info.ChildPID))
-	if err != nil || !bytes.Contains(cmdline, []byte(p.Token)) {
-		return
+	start := startTime(info.ChildPID)
+	if bears(info.ChildPID, p.Token) {
+		p.pid, p.start = info.ChildPID, start
 	}
-	p.pid, p.start = info.ChildPID, startTime(info.ChildPID)
 }
 
 // startTime is field 22 of /proc/<pid>/stat; "" for a process that is gone or a zombie.
@@ -112,11 +111,40 @@ func startTime(pid int) string {
 
 func (p *process) alive() bool { return p.pid != 0 && p.start != "" && startTime(p.pid) == p.start }
 
-// kill ends the sandbox's first process, and with it everything in the sandbox.
+// kill ends the sandbox's first process, and with it everything in the sandbox. The file descriptor behind os.Process
+// keeps a process apart from later ones of the same pid, so it is opened before the identity is checked.
 func (p *process) kill() {
-	if p.alive() {
-		_ = syscall.Kill(p.pid, syscall.SIGKILL) // gone already if this fails
+	handle, err := os.FindProcess(p.pid)
+	if err != nil || !p.alive() || !bears(p.pid, p.Token) {
+		return
 	}
+	_ = handle.Kill() // gone already if this fails
+	_ = handle.Release()
+}
+
+// bears tells whether the token stands in the command line of a process.
+func bears(pid int, token string) bool {
+	cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return err == nil && bytes.Contains(cmdline, []byte(token))
+}
+
+// strays finds what bears the token though nothing says so: the server was killed after a start and before bubblewrap had
+// told the pid.
+func (p *process) strays() []*process {
+	if p.Token == "" || p.pid != 0 {
+		return nil
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var found []*process
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil && bears(pid, p.Token) {
+			found = append(found, &process{Name: p.Name, Role: p.Role, Token: p.Token, pid: pid, start: startTime(pid)})
+		}
+	}
+	return found
 }
 
 const pollInterval = 10 * time.Millisecond

@@ -21,6 +21,7 @@ type sandbox struct {
 	cluster driver.Cluster
 	dist    runtimes.Distribution
 	tools   tools
+	trust   *trust
 	dir     string
 	plan    *plan
 }
@@ -40,10 +41,20 @@ func (s *sandbox) wanted() []*process {
 	return all
 }
 
-// ensure starts one process unless it lives.
+// ensure starts one process unless it lives. Limits are set again on a living one: an earlier call may have been cut
+// before it came to them.
 func (s *sandbox) ensure(ctx context.Context, p *process) error {
-	if known, err := readProcess(s.dir, p.Name); err == nil && known.alive() {
-		return nil
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	known, err := readProcess(s.dir, p.Name)
+	if err == nil && known.alive() {
+		return s.limit(known)
+	}
+	if err == nil {
+		if err := s.driver.end(ctx, s.dir, []*process{known}); err != nil {
+			return err
+		}
 	}
 	p.Token, p.Started = newToken(), time.Now().UTC()
 	if err := os.RemoveAll(infoPath(s.dir, p.Name)); err != nil {
@@ -70,10 +81,10 @@ func (s *sandbox) freshTmp(p *process) (string, error) {
 	if err := os.MkdirAll(tmp, 0o700); err != nil {
 		return "", err
 	}
-	if s.driver.trust == nil {
+	if s.trust == nil {
 		return tmp, nil
 	}
-	return tmp, s.driver.trust.placeForKPL(tmp)
+	return tmp, s.trust.placeForKPL(tmp)
 }
 
 // launch starts bubblewrap in a session of its own. It writes the pid into a file, so that the record is whole even if
@@ -89,10 +100,11 @@ func (s *sandbox) launch(ctx context.Context, p *process, tmp string) error {
 		return err
 	}
 	defer out.Close()
-	args := append(s.mounts(p, tmp), s.java(p)...)
+	// The token is in the command line, which everybody may read; the environment holds secrets and is not.
+	args := append(append(s.mounts(p, tmp), "--setenv", "DREY_PROCESS", p.Token), s.java(p)...)
 	cmd := exec.Command(s.tools.bwrap, args...)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = out, out, []*os.File{info}
-	cmd.Env = []string{}
+	cmd.Env = s.environment()
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -102,6 +114,10 @@ func (s *sandbox) launch(ctx context.Context, p *process, tmp string) error {
 	if err := p.awaitInfo(ctx, s.dir, cmd.Process); err != nil {
 		return err
 	}
+	return s.limit(p)
+}
+
+func (s *sandbox) limit(p *process) error {
 	memory, cpu := s.share(p)
 	return s.driver.limits.apply(filepath.Base(s.dir), p, memory, cpu)
 }
@@ -119,18 +135,20 @@ func (s *sandbox) mounts(p *process, tmp string) []string {
 			a = append(a, "--ro-bind", link, link)
 		}
 	}
-	for _, file := range []string{"/etc/ld.so.cache", "/etc/hosts", "/etc/nsswitch.conf", "/etc/localtime", "/etc/ssl", "/etc/alternatives", "/etc/java-17-openjdk"} {
+	for _, file := range []string{"/etc/ld.so.cache", "/etc/nsswitch.conf", "/etc/localtime", "/etc/alternatives", "/etc/java-17-openjdk",
+		"/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/pki", "/etc/ca-certificates"} {
 		a = append(a, "--ro-bind-try", file, file)
 	}
 	conf := filepath.Join(s.dir, "conf")
 	a = append(a,
 		"--ro-bind", filepath.Join(conf, "passwd"), "/etc/passwd", "--ro-bind", filepath.Join(conf, "group"), "/etc/group",
+		"--ro-bind", filepath.Join(conf, "hosts"), "/etc/hosts",
 		"--ro-bind", filepath.Join(conf, "application_properties.json"), "/etc/flink/application_properties.json",
 	)
 	a = append(a, s.resolver(conf)...)
 	a = append(a, s.jdk()...)
-	if s.driver.trust != nil {
-		a = append(a, s.driver.trust.mounts(s.tools)...)
+	if s.trust != nil {
+		a = append(a, s.trust.mounts(s.tools)...)
 	}
 	a = append(a, "--bind", tmp, "/tmp",
 		"--ro-bind", s.dist.Home, s.dist.Home, "--ro-bind", conf, conf,
@@ -141,7 +159,7 @@ func (s *sandbox) mounts(p *process, tmp string) []string {
 	if s.cluster.State != "" {
 		a = append(a, "--bind", s.cluster.State, s.cluster.State)
 	}
-	return append(append(a, "--chdir", "/tmp"), s.environment(p)...)
+	return append(a, "--chdir", "/tmp")
 }
 
 func (s *sandbox) resolver(conf string) []string {
@@ -170,19 +188,20 @@ func (s *sandbox) jdk() []string {
 	return a
 }
 
-func (s *sandbox) environment(p *process) []string {
+// environment is all that processes get: nothing of the server's own.
+func (s *sandbox) environment() []string {
 	env := map[string]string{
 		"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "JAVA_HOME": s.tools.javaHome,
 		"FLINK_HOME": s.dist.Home, "FLINK_LIB_DIR": filepath.Join(s.dist.Home, "lib"), "FLINK_OPT_DIR": filepath.Join(s.dist.Home, "opt"),
 		"FLINK_PLUGINS_DIR": filepath.Join(s.dist.Home, "plugins"), "FLINK_CONF_DIR": filepath.Join(s.dir, "conf"),
-		"FLINK_LOG_DIR": filepath.Join(s.dir, "log"), "MALLOC_ARENA_MAX": "2", "DREY_PROCESS": p.Token,
+		"FLINK_LOG_DIR": filepath.Join(s.dir, "log"), "MALLOC_ARENA_MAX": "2",
 	}
 	for name, value := range s.cluster.Environment {
 		env[name] = value
 	}
-	a := []string{"--clearenv"}
+	var a []string
 	for name, value := range env {
-		a = append(a, "--setenv", name, value)
+		a = append(a, name+"="+value)
 	}
 	return a
 }
@@ -208,25 +227,20 @@ func (s *sandbox) classes() []string {
 	return []string{"-cp", strings.Join(jars, ":")}
 }
 
-// stopSurplus ends what is no longer wanted.
-func (s *sandbox) stopSurplus() error {
+// stopSurplus ends what is no longer wanted. Log files stay, for whoever has not read them to the end.
+func (s *sandbox) stopSurplus(ctx context.Context) error {
 	procs, err := processes(s.dir)
 	if err != nil {
 		return err
 	}
 	wanted := s.wanted()
-	for _, p := range procs {
-		if slices.ContainsFunc(wanted, func(w *process) bool { return w.Name == p.Name }) {
-			continue
-		}
-		p.kill()
-		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		err := p.await(ctx)
-		cancel()
-		if err != nil {
-			return err
-		}
-		s.driver.limits.remove(filepath.Base(s.dir), p.Name)
+	surplus := slices.DeleteFunc(procs, func(p *process) bool {
+		return slices.ContainsFunc(wanted, func(w *process) bool { return w.Name == p.Name })
+	})
+	if err := s.driver.end(ctx, s.dir, surplus); err != nil {
+		return err
+	}
+	for _, p := range surplus {
 		for _, path := range []string{recordPath(s.dir, p.Name), infoPath(s.dir, p.Name), filepath.Join(s.dir, "tmp", p.Name)} {
 			if err := os.RemoveAll(path); err != nil {
 				return err
