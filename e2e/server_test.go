@@ -88,7 +88,7 @@ func (s *server) boot() {
 			s.t.Fatalf("the server ended: %s", s.logTail())
 		default:
 		}
-		resp, err := http.Get("http://" + s.listen + "/")
+		resp, err := http.Get("http://" + s.listen + "/_drey/health")
 		if err != nil {
 			return false
 		}
@@ -174,10 +174,7 @@ func (s *server) logTail() string {
 // keepLogs saves the logs of a failed test from the end of its temporary directory.
 func (s *server) keepLogs() {
 	to := filepath.Join(cache, "e2e", "failed", strings.ReplaceAll(s.t.Name(), "/", "_"))
-	script := `rm -rf "$2"; mkdir -p "$2"; cp "$1/../server.log" "$2"; cd "$1" && find clusters -name '*.out' -o -name '*.log*' -o -name '*.json*' | cpio -pdm --quiet "$2"`
-	if _, err := exec.LookPath("cpio"); err != nil {
-		script = `rm -rf "$2"; mkdir -p "$2"; cp "$1/../server.log" "$2"; cd "$1" && find clusters -type f -size -20M -not -name '*.jar' -exec cp --parents {} "$2" \;`
-	}
+	script := `rm -rf "$2"; mkdir -p "$2"; cp "$1/../server.log" "$2"; cd "$1" && mkdir -p clusters && find clusters -type f -size -20M -not -name '*.jar' -exec cp --parents {} "$2" \;`
 	if out, err := exec.Command("bash", "-c", script, "-", s.data, to).CombinedOutput(); err != nil {
 		s.t.Logf("keep logs: %v: %s", err, out)
 	}

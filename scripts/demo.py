@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 import boto3
 
@@ -76,7 +77,7 @@ class Demo:
         say(stage.paint("1", f"$ {command} &"))
         self.server = subprocess.Popen(command.split(), env=self.env, stdout=self.log.open("w"), stderr=subprocess.STDOUT,
                                        stdin=subprocess.DEVNULL, start_new_session=True)
-        stage.wait("the server answers", lambda: self.alive() and not free("127.0.0.1", port), 30)
+        stage.wait("the server answers", lambda: self.alive() and healthy(port), 30)
         say(stage.paint("1", f'$ eval "$(drey env --data-dir {self.data})"'))
         lines = subprocess.run(["bash", "-ec", f'eval "$(drey env --data-dir {self.data})"; env -0'], env=self.env, check=True,
                                capture_output=True, text=True).stdout.split("\0")
@@ -275,6 +276,13 @@ def free(host, port):
     """Whether nobody listens there."""
     with socket.socket() as s:
         return s.connect_ex((host, port)) != 0
+
+
+def healthy(port):
+    try:
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/_drey/health", timeout=5).status == 200
+    except OSError:
+        return False
 
 
 def unused_port():
