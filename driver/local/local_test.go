@@ -17,7 +17,7 @@ import (
 )
 
 // library installs the runtime once for all tests of the machine.
-func library(t *testing.T) runtimes.Library {
+func library(t testing.TB) runtimes.Library {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -85,6 +85,7 @@ func (s *sandbox) flags(p *process) []string {
 		a = append(a, "-XX:ArchiveClassesAtExit="+filepath.Join(s.driver.dump, string(p.Role)+".jsa"))
 	}
 	if p.Role == driver.JobManager {
+		a = append(a, "-XX:TieredStopAtLevel=1")
 		heap := jobManagerMemory(s.cluster.MemoryPerTaskManager) - metaspace - 128*mebi - 192*mebi
 		a = append(a, fmt.Sprintf("-Xmx%d", heap), fmt.Sprintf("-Xms%d", heap/4))
 	} else {

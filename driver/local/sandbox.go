@@ -210,7 +210,7 @@ func (s *sandbox) environment() []string {
 func (s *sandbox) java(p *process) []string {
 	conf := filepath.Join(s.dir, "conf")
 	a := append([]string{"--", filepath.Join(s.tools.javaHome, "bin", "java")}, s.flags(p)...)
-	a = append(a, "-Dlog.file="+filepath.Join(s.dir, "log", p.Name), "-Dlog4j2.configurationFile="+filepath.Join(conf, "log4j2.xml"),
+	a = append(a, "-Dlog.file="+filepath.Join(s.dir, "log", p.Name+".log"), "-Dlog4j2.configurationFile="+filepath.Join(conf, "log4j2.xml"),
 		"-Ddrey.log="+logFile(s.dir, p.Name))
 	a = append(a, s.classes()...)
 	if p.Role == driver.JobManager {
