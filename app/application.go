@@ -1,0 +1,204 @@
+// Package app holds the rules of Flink applications: what an application is, which state allows which operation, and what
+// the keeper does next. It is pure: facts and the time come in as arguments, decisions go out as values. It must never do
+// I/O, keep state, or ask for the time.
+package app
+
+import "time"
+
+// Application is all that is stored of one application. The status that users see is computed from it.
+type Application struct {
+	Key
+	ID          string // unique for each creation, safe as a file name
+	ARN         string
+	Mode        string
+	Description string
+	Created     time.Time
+	Updated     time.Time
+	Maintenance string // start of the window, HH:MM in UTC
+
+	Version   Version    // the current one
+	Operation *Operation // in progress; nil = none
+	Run       *Run       // the job; nil = not running
+	Cluster   *Cluster   // the JVMs that may exist; nil = none
+}
+
+// Key names an application.
+type Key struct{ Account, Region, Name string }
+
+// Version is a configuration with its number.
+type Version struct {
+	ID            int64
+	Token         string // ConditionalToken
+	Created       time.Time
+	UpdatedFrom   int64 // 0 = none
+	RolledFrom    int64
+	RolledTo      int64
+	Configuration Configuration
+}
+
+// Configuration is what an owner can change, as DescribeApplication reads it back (facts: "Defaults and read-back").
+type Configuration struct {
+	Runtime     string
+	Role        string
+	Code        *Code `json:",omitempty"`
+	Checkpoint  Checkpoint
+	Monitoring  Monitoring
+	Parallelism Parallelism
+	Properties  []PropertyGroup `json:",omitempty"`
+	Snapshots   bool
+	Rollback    bool
+	Logging     []LoggingOption `json:",omitempty"`
+	VPC         []VPC           `json:",omitempty"`
+}
+
+// Code says where the application's archive comes from, and what it was when it was read.
+type Code struct {
+	Bucket        string // name; "" = given inline
+	Key           string
+	ObjectVersion string // as asked for; "" = the latest at the time
+	Size          int64
+	MD5           string
+	SHA256        string // names the staged file
+}
+
+// The values of ConfigurationType.
+const (
+	Default = "DEFAULT"
+	Custom  = "CUSTOM"
+)
+
+// Checkpoint is CheckpointConfiguration; times in milliseconds.
+type Checkpoint struct {
+	Type     string
+	Enabled  bool
+	Interval int64
+	MinPause int64
+}
+
+// Monitoring is MonitoringConfiguration.
+type Monitoring struct{ Type, Metrics, Log string }
+
+// Parallelism is ParallelismConfiguration.
+type Parallelism struct {
+	Type        string
+	Parallelism int32
+	PerKPU      int32
+	AutoScaling bool
+}
+
+// KPUs is how many Kinesis Processing Units run tasks.
+func (p Parallelism) KPUs() int { return int((p.Parallelism + p.PerKPU - 1) / p.PerKPU) }
+
+// PropertyGroup is one group of runtime properties.
+type PropertyGroup struct {
+	ID  string            `json:"PropertyGroupId"`
+	Map map[string]string `json:"PropertyMap"`
+}
+
+// LoggingOption is where log lines go.
+type LoggingOption struct{ ID, StreamARN string }
+
+// VPC is a VPC configuration; it is described and changes nothing on one machine.
+type VPC struct {
+	ID             string
+	Subnets        []string
+	SecurityGroups []string
+}
+
+// Cluster is what is remembered of the application's JVMs.
+type Cluster struct {
+	Handle      []byte // of the driver; nil = asked for, not confirmed
+	Fingerprint string // of its configuration: another one needs other JVMs
+}
+
+// Run is a job. It exists from the moment a start is decided.
+type Run struct {
+	Version   int64
+	Restore   Restore
+	JobID     string    // chosen before the submission, so that repeating it is harmless
+	Placed    bool      // the cluster has this version's code
+	Submitted time.Time // when the job was handed over; zero = not yet
+	Reached   time.Time // when it was first seen running; zero = not yet
+	Resumed   int       // how often it was resubmitted because its JobManager had died
+	DownSince time.Time // since when the JobManager is missed; zero = it is not
+	LastError string    // root exception reported last, so that each is reported once
+}
+
+// Restore says where a job's state comes from.
+type Restore struct {
+	Path             string // savepoint or checkpoint; "" = empty state
+	Snapshot         string // its name, for messages
+	AllowNonRestored bool
+}
+
+// Snapshot is one savepoint of an application.
+type Snapshot struct {
+	Name    string
+	Status  string // CREATING, READY, DELETING, FAILED
+	Version int64
+	Runtime string
+	Created time.Time
+	Path    string
+	Trigger string // of the savepoint under way
+}
+
+// The states of a snapshot.
+const (
+	SnapshotCreating = "CREATING"
+	SnapshotReady    = "READY"
+	SnapshotDeleting = "DELETING"
+	SnapshotFailed   = "FAILED"
+)
+
+// Operation is one entry of ListApplicationOperations.
+type Operation struct {
+	ID     string
+	Kind   Kind
+	Status OperationStatus
+	Start  time.Time
+	End    time.Time // zero while in progress
+	From   int64     // versions of an update; 0 = none
+	To     int64
+	Error  string
+
+	Step     StepKind  // what is being done, for deadlines and messages
+	StepFrom time.Time // since when
+	Trigger  string    // of the savepoint under way; "" = none asked for yet
+	Snapshot string    // name of the snapshot that is taken first; "" = none
+	Wanted   Restore   // where the new job's state comes from, for starts and updates
+	Latest   bool      // Wanted is the snapshot that the operation itself takes
+	Previous *Version  // what an update falls back to if it fails before the old job was ended
+	Stopped  bool      // the old job has been ended
+	Fault    string    // failure that the rest of the operation only cleans up after
+}
+
+// Kind is what an operation does; the names are those of the API's operations.
+type Kind string
+
+// The kinds.
+const (
+	Start     Kind = "StartApplication"
+	Stop      Kind = "StopApplication"
+	ForceStop Kind = "ForceStopApplication"
+	Update    Kind = "UpdateApplication"
+	Delete    Kind = "DeleteApplication"
+)
+
+// APIName is the name under which ListApplicationOperations shows the kind.
+func (k Kind) APIName() string {
+	if k == ForceStop {
+		return string(Stop)
+	}
+	return string(k)
+}
+
+// OperationStatus is how an operation stands.
+type OperationStatus string
+
+// The states of an operation.
+const (
+	InProgress OperationStatus = "IN_PROGRESS"
+	Successful OperationStatus = "SUCCESSFUL"
+	Failed     OperationStatus = "FAILED"
+	Cancelled  OperationStatus = "CANCELLED"
+)

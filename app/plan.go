@@ -1,0 +1,263 @@
+package app
+
+import (
+	"fmt"
+	"time"
+)
+
+// StepKind is one kind of thing that the keeper does. Every step can be repeated and can be cut in the middle.
+type StepKind string
+
+// The steps.
+const (
+	Idle          StepKind = "idle"           // nothing to do
+	Wait          StepKind = "wait"           // something is under way; look again soon
+	EnsureCluster StepKind = "ensure cluster" // start what is missing of the cluster of the wanted version
+	StopCluster   StepKind = "stop cluster"   // end all JVMs
+	Submit        StepKind = "submit job"     // hand the job to the JobManager
+	Reach         StepKind = "reach running"  // note that all tasks run
+	TakeSavepoint StepKind = "take savepoint" // stop the job with a savepoint
+	KeepSnapshot  StepKind = "keep snapshot"  // note where the savepoint is
+	CancelJob     StepKind = "cancel job"     // end the job without a savepoint
+	BeginRun      StepKind = "begin run"      // take over the new version
+	Fail          StepKind = "fail"           // note the failure; the rest only cleans up after it
+	Finish        StepKind = "finish"         // close the operation
+	EndRun        StepKind = "end run"        // the job has ended by itself
+	Erase         StepKind = "erase"          // remove the application and its state
+	Report        StepKind = "report failure" // tell the log about a new root exception
+	NoteDown      StepKind = "note downtime"  // remember since when the cluster is broken
+	NoteUp        StepKind = "note uptime"
+)
+
+// Step is what to do next, and why.
+type Step struct {
+	Kind  StepKind
+	Error string // of Fail and Finish: the failure, "" = success; of Report and EndRun: the root exception
+}
+
+// Observed is what the keeper sees of a run.
+type Observed struct {
+	JobManager   bool // the process lives
+	TaskManagers int  // living processes
+	Wanted       int  // TaskManagers that should live
+	Answers      bool // Flink's REST API answers
+	Slots        int
+	Job          *Job // nil = the JobManager does not know it
+	Savepoint    *Savepoint
+	Fingerprint  string // that the wanted version's cluster would have
+}
+
+// Job is a job as Flink tells.
+type Job struct {
+	State     string // CREATED, RUNNING, RESTARTING, FAILING, FAILED, FINISHED, CANCELED …
+	Tasks     int
+	Running   int
+	Restarts  int
+	Exception string // root exception first, "" = none
+}
+
+// up tells whether every task runs.
+func (j *Job) up() bool {
+	return j != nil && j.State == "RUNNING" && j.Tasks > 0 && j.Running == j.Tasks
+}
+
+// ended tells whether the job is over.
+func (j *Job) ended() bool {
+	return j != nil && (j.State == "FINISHED" || j.State == "FAILED" || j.State == "CANCELED")
+}
+
+// Savepoint is a savepoint under way.
+type Savepoint struct {
+	Done    bool
+	Path    string
+	Failure string
+}
+
+// Deadlines of the phases. The one of the start is AWS's (developer guide, "Troubleshoot: application issues").
+const (
+	StartTimeout     = 5 * time.Minute
+	SavepointTimeout = 10 * time.Minute
+	SettleTime       = 3 * time.Second
+)
+
+// Plan names the next step for an application.
+func Plan(a *Application, o Observed, now time.Time) Step {
+	if a.Operation == nil {
+		return keep(a, o)
+	}
+	switch a.Operation.Kind {
+	case Start:
+		return start(a, o, now)
+	case Stop, ForceStop:
+		return stop(a, o, now)
+	case Update:
+		return update(a, o, now)
+	case Delete:
+		return erase(a)
+	}
+	return Step{Kind: Finish, Error: fmt.Sprintf("the operation %s is not known", a.Operation.Kind)}
+}
+
+// keep looks after a running application: processes that died come back, a job that its JobManager lost is resubmitted,
+// a bounded job that ended ends the run.
+func keep(a *Application, o Observed) Step {
+	switch {
+	case a.Run == nil && a.Cluster != nil:
+		return Step{Kind: StopCluster}
+	case a.Run == nil:
+		return Step{Kind: Idle}
+	case a.Run.DownSince.IsZero() && (!o.JobManager || o.Answers && o.Job == nil):
+		return Step{Kind: NoteDown}
+	case !o.JobManager || o.TaskManagers < o.Wanted:
+		return Step{Kind: EnsureCluster}
+	case !o.Answers:
+		return Step{Kind: Wait}
+	case o.Job == nil:
+		return Step{Kind: Submit}
+	case o.Job.ended():
+		return Step{Kind: EndRun, Error: o.Job.Exception}
+	case o.Job.Exception != "" && o.Job.Exception != a.Run.LastError:
+		return Step{Kind: Report, Error: o.Job.Exception}
+	case !a.Run.DownSince.IsZero() && o.Job.up():
+		return Step{Kind: NoteUp}
+	}
+	return Step{Kind: Idle}
+}
+
+// start drives a fresh run until its job has stayed up.
+func start(a *Application, o Observed, now time.Time) Step {
+	op := a.Operation
+	switch {
+	case op.Fault != "":
+		return cleanUp(a)
+	case a.Run == nil:
+		return Step{Kind: BeginRun}
+	case a.Run.Reached.IsZero():
+		return launch(a, o, now)
+	}
+	return settle(a, o, now)
+}
+
+// cleanUp ends what a failed operation has left.
+func cleanUp(a *Application) Step {
+	if a.Cluster != nil {
+		return Step{Kind: StopCluster}
+	}
+	return Step{Kind: Finish, Error: a.Operation.Fault}
+}
+
+// launch takes a run to where all its tasks run.
+func launch(a *Application, o Observed, now time.Time) Step {
+	r := a.Run
+	switch {
+	case now.Sub(a.Operation.StepFrom) > StartTimeout:
+		return Step{Kind: Fail, Error: "Flink job did not start within a total timeout of 5 minutes for application: " + a.ARN + waitingFor(a, o)}
+	case a.Cluster != nil && a.Cluster.Fingerprint != o.Fingerprint:
+		return Step{Kind: StopCluster}
+	case a.Cluster == nil || !r.Placed || !o.JobManager || o.TaskManagers < o.Wanted:
+		return Step{Kind: EnsureCluster}
+	case !o.Answers:
+		return Step{Kind: Wait}
+	case r.Submitted.IsZero(), o.Job == nil:
+		return Step{Kind: Submit}
+	case o.Job.State == "FAILED", o.Job.State == "CANCELED":
+		return Step{Kind: Fail, Error: failure(o.Job)}
+	case o.Job.up(), o.Job.State == "FINISHED", o.Job.Exception != "":
+		return Step{Kind: Reach} // a bounded job may be over already; one that Flink restarts counts as running, as on AWS
+	}
+	return Step{Kind: Wait}
+}
+
+func failure(j *Job) string {
+	if j.Exception != "" {
+		return j.Exception
+	}
+	return "the job ended as " + j.State
+}
+
+// waitingFor names the phase in which a start hangs.
+func waitingFor(a *Application, o Observed) string {
+	switch {
+	case !o.Answers:
+		return " (waiting for the JobManager to answer)"
+	case o.Slots == 0:
+		return " (waiting for TaskManagers to register; are there enough memory and cores for them?)"
+	case a.Run.Submitted.IsZero() || o.Job == nil:
+		return " (waiting for main() to hand over the job)"
+	}
+	return fmt.Sprintf(" (waiting for tasks: %d of %d run)", o.Job.Running, o.Job.Tasks)
+}
+
+// settle watches a job that has just come up: what fails at once is the operation's failure, although the application
+// stays RUNNING and Flink restarts the job, as on AWS.
+func settle(a *Application, o Observed, now time.Time) Step {
+	switch {
+	case o.Job != nil && o.Job.Exception != "":
+		return Step{Kind: Finish, Error: o.Job.Exception}
+	case o.Job != nil && o.Job.ended(), now.Sub(a.Run.Reached) >= SettleTime:
+		return Step{Kind: Finish}
+	}
+	return Step{Kind: Wait}
+}
+
+// stop ends a run, with a snapshot first if the operation names one.
+func stop(a *Application, o Observed, now time.Time) Step {
+	if s, busy := quiesce(a, o, now); busy {
+		return s
+	}
+	if a.Cluster != nil {
+		return Step{Kind: StopCluster}
+	}
+	return Step{Kind: Finish, Error: a.Operation.Fault}
+}
+
+// quiesce ends the job: stopped with a savepoint, or not at all if its cluster is to go anyway.
+func quiesce(a *Application, o Observed, now time.Time) (Step, bool) {
+	op := a.Operation
+	if op.Stopped || op.Snapshot == "" || a.Run == nil {
+		return Step{}, false
+	}
+	switch {
+	case op.Trigger == "":
+		return Step{Kind: TakeSavepoint}, true
+	case o.Savepoint != nil && o.Savepoint.Failure != "":
+		return Step{Kind: Finish, Error: "Failed to take a snapshot: " + o.Savepoint.Failure}, true
+	case o.Savepoint != nil && o.Savepoint.Done:
+		return Step{Kind: KeepSnapshot}, true
+	case o.Job == nil && o.Answers, !o.JobManager:
+		return Step{Kind: Finish, Error: "Failed to take a snapshot: the job was lost while it was taken"}, true
+	case now.Sub(op.StepFrom) > SavepointTimeout:
+		return Step{Kind: Finish, Error: fmt.Sprintf("Failed to take a snapshot within %v", SavepointTimeout)}, true
+	}
+	return Step{Kind: Wait}, true
+}
+
+// update brings a new version onto a running application: snapshot, new run, restore.
+func update(a *Application, o Observed, now time.Time) Step {
+	op := a.Operation
+	if a.Run == nil && op.Fault == "" && !op.Stopped {
+		return Step{Kind: Finish}
+	}
+	if s, busy := quiesce(a, o, now); busy {
+		return s
+	}
+	switch {
+	case op.Fault != "":
+		return cleanUp(a)
+	case a.Run != nil && a.Run.Version != a.Version.ID && !op.Stopped:
+		return Step{Kind: CancelJob}
+	case a.Run == nil || a.Run.Version != a.Version.ID:
+		return Step{Kind: BeginRun}
+	case a.Run.Reached.IsZero():
+		return launch(a, o, now)
+	}
+	return settle(a, o, now)
+}
+
+// erase removes an application.
+func erase(a *Application) Step {
+	if a.Cluster != nil {
+		return Step{Kind: StopCluster}
+	}
+	return Step{Kind: Erase}
+}

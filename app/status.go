@@ -1,0 +1,78 @@
+package app
+
+// Status is ApplicationStatus.
+type Status string
+
+// The states (developer guide, "Run a Managed Service for Apache Flink application").
+const (
+	Ready         Status = "READY"
+	Starting      Status = "STARTING"
+	Running       Status = "RUNNING"
+	Stopping      Status = "STOPPING"
+	ForceStopping Status = "FORCE_STOPPING"
+	UpdatingState Status = "UPDATING"
+	Deleting      Status = "DELETING"
+)
+
+// Statuses lists the states.
+func Statuses() []Status {
+	return []Status{Ready, Starting, Running, Stopping, ForceStopping, UpdatingState, Deleting}
+}
+
+// under is the state of an application while an operation of a kind is in progress.
+var under = map[Kind]Status{
+	Start: Starting, Stop: Stopping, ForceStop: ForceStopping, Update: UpdatingState, Delete: Deleting,
+}
+
+// Status is computed from the stored facts. A start or update whose job runs counts as RUNNING although its operation
+// still watches whether the job stays up.
+func (a *Application) Status() Status {
+	if op := a.Operation; op != nil {
+		if (op.Kind == Start || op.Kind == Update) && a.Run != nil && a.Run.Version == a.Version.ID && !a.Run.Reached.IsZero() {
+			return Running
+		}
+		return under[op.Kind]
+	}
+	if a.Run != nil {
+		return Running
+	}
+	return Ready
+}
+
+// Request is what a caller asks of an application, as far as its state decides.
+type Request string
+
+// The requests.
+const (
+	ToStart     Request = "StartApplication"
+	ToStop      Request = "StopApplication"
+	ToForceStop Request = "StopApplication with Force"
+	ToUpdate    Request = "UpdateApplication"
+	ToSnapshot  Request = "CreateApplicationSnapshot"
+	ToDelete    Request = "DeleteApplication"
+)
+
+// Requests lists the requests.
+func Requests() []Request {
+	return []Request{ToStart, ToStop, ToForceStop, ToUpdate, ToSnapshot, ToDelete}
+}
+
+// allowed is the whole table: an absent pair is refused (developer guide, "Run a … application", and the API reference).
+var allowed = map[Request][]Status{
+	ToStart:     {Ready},
+	ToStop:      {Running},
+	ToForceStop: {Starting, Running, UpdatingState, Stopping},
+	ToUpdate:    {Ready, Running},
+	ToSnapshot:  {Running},
+	ToDelete:    {Ready, Running},
+}
+
+// Allows tells whether an application in state s takes the request.
+func (s Status) Allows(r Request) bool {
+	for _, ok := range allowed[r] {
+		if ok == s {
+			return true
+		}
+	}
+	return false
+}

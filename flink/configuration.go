@@ -1,0 +1,64 @@
+package flink
+
+import (
+	"strconv"
+	"time"
+)
+
+// Settings are what an application's configuration decides of Flink's.
+type Settings struct {
+	Parallelism        int
+	Checkpointing      bool
+	CheckpointInterval time.Duration
+	MinPause           time.Duration
+	State              string // directory for checkpoints and savepoints
+	TelemetryHost      string // where the metric reporter posts to; "" = nowhere
+	TelemetryToken     string
+}
+
+// CheckpointDir and SavepointDir lie below the state directory.
+func CheckpointDir(state string) string { return state + "/checkpoints" }
+
+// SavepointDir is where savepoints go.
+func SavepointDir(state string) string { return state + "/savepoints" }
+
+// Configuration renders Flink's options (developer guide, "Apache Flink settings"). Where a program sets checkpointing or a
+// restart strategy in code, stock Flink lets the code win.
+func Configuration(s Settings) map[string]string {
+	o := map[string]string{
+		"parallelism.default":                   strconv.Itoa(s.Parallelism),
+		"state.backend.type":                    "rocksdb",
+		"state.backend.incremental":             "true",
+		"state.backend.local-recovery":          "true",
+		"state.checkpoints.dir":                 "file://" + CheckpointDir(s.State),
+		"state.savepoints.dir":                  "file://" + SavepointDir(s.State),
+		"state.checkpoints.num-retained":        "1",
+		"restart-strategy.type":                 "fixed-delay",
+		"restart-strategy.fixed-delay.attempts": "2147483647",
+		"restart-strategy.fixed-delay.delay":    "10 s",
+		"rest.flamegraph.enabled":               "true",
+		"web.submit.enable":                     "true",
+		"web.cancel.enable":                     "true",
+		"heartbeat.interval":                    "3000",
+		"heartbeat.timeout":                     "15000",
+	}
+	if s.Checkpointing {
+		o["execution.checkpointing.interval"] = millis(s.CheckpointInterval)
+		o["execution.checkpointing.min-pause"] = millis(s.MinPause)
+		o["execution.checkpointing.mode"] = "EXACTLY_ONCE"
+		o["execution.checkpointing.timeout"] = "60 min"
+		o["execution.checkpointing.max-concurrent-checkpoints"] = "1"
+		// Retained, so that a job can go on after its JobManager was killed.
+		o["execution.checkpointing.externalized-checkpoint-retention"] = "RETAIN_ON_CANCELLATION"
+	}
+	if s.TelemetryHost != "" {
+		const r = "metrics.reporter.influx."
+		o["metrics.reporters"] = "influx"
+		o[r+"factory.class"] = "org.apache.flink.metrics.influxdb.InfluxdbReporterFactory"
+		o[r+"scheme"], o[r+"host"], o[r+"port"] = "http", s.TelemetryHost, "80"
+		o[r+"db"], o[r+"interval"] = s.TelemetryToken, "5 SECONDS"
+	}
+	return o
+}
+
+func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) + " ms" }

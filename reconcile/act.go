@@ -1,0 +1,301 @@
+package reconcile
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"drey/app"
+	"drey/app/appdb"
+	"drey/flink"
+)
+
+// act carries out one step. It never decides.
+func (l *loop) act(ctx context.Context, a *app.Application, s sight, step app.Step) error {
+	switch step.Kind {
+	case app.Idle, app.Wait:
+		return nil
+	case app.EnsureCluster:
+		return l.ensureCluster(ctx, a, s)
+	case app.StopCluster:
+		return l.stopCluster(ctx, a, s)
+	case app.Submit:
+		return l.submit(ctx, a, s)
+	case app.TakeSavepoint:
+		return l.takeSavepoint(ctx, a, s)
+	case app.KeepSnapshot:
+		return l.keepSnapshot(ctx, a, s)
+	case app.CancelJob:
+		return l.cancelJob(ctx, a, s)
+	case app.Erase:
+		return l.erase(ctx, a)
+	case app.Report:
+		return l.reportFailure(ctx, a, step.Error)
+	}
+	return l.note(ctx, a, step)
+}
+
+// same tells whether the stored application is still the one that was looked at: a caller may have changed the operation.
+func same(a, stored *app.Application) bool {
+	if stored.ID != a.ID || (a.Operation == nil) != (stored.Operation == nil) {
+		return false
+	}
+	return a.Operation == nil || a.Operation.ID == stored.Operation.ID
+}
+
+// errChanged says that the application has changed since it was looked at; the next look sees how.
+var errChanged = errors.New("reconcile: changed meanwhile")
+
+// store changes the application, unless somebody else has.
+func (l *loop) store(ctx context.Context, a *app.Application, change func(tx *appdb.Tx, a *app.Application) error) error {
+	_, err := l.DB.Update(ctx, l.key, func(tx *appdb.Tx, stored *app.Application) error {
+		if !same(a, stored) {
+			return errChanged
+		}
+		return change(tx, stored)
+	})
+	if errors.Is(err, errChanged) {
+		return nil
+	}
+	return err
+}
+
+// note stores what a step that only remembers has decided.
+func (l *loop) note(ctx context.Context, a *app.Application, step app.Step) error {
+	now := l.Now()
+	err := l.store(ctx, a, func(tx *appdb.Tx, a *app.Application) error {
+		switch step.Kind {
+		case app.BeginRun:
+			a.Run = &app.Run{Version: a.Version.ID, Restore: a.Operation.Wanted, JobID: newID()}
+			a.Operation.StepFrom = now
+		case app.Reach:
+			a.Run.Reached = now
+		case app.NoteDown:
+			a.Run.DownSince = now
+		case app.NoteUp:
+			a.Run.DownSince = time.Time{}
+		case app.Fail:
+			a.Operation.Fault, a.Run = short(step.Error), nil
+		case app.EndRun:
+			a.Run = nil
+		case app.Finish:
+			return l.finish(tx, a, step.Error)
+		}
+		return nil
+	})
+	if err == nil && step.Error != "" {
+		l.Telemetry.Record(ctx, a, "CodeError.InvalidApplicationCode", step.Error)
+	}
+	return err
+}
+
+// finish closes the operation.
+func (l *loop) finish(tx *appdb.Tx, a *app.Application, failure string) error {
+	op := a.Operation
+	op.End, op.Status, op.Error = l.Now(), app.Successful, short(failure)
+	if failure != "" {
+		op.Status = app.Failed
+	}
+	switch {
+	case op.Kind == app.Stop && failure == "", op.Kind == app.ForceStop:
+		a.Run = nil
+	case op.Kind == app.Update && failure != "" && op.Previous != nil && !op.Stopped && a.Run != nil && a.Run.Version != a.Version.ID:
+		a.Version = *op.Previous // the old job goes on with the old configuration
+	}
+	a.Operation = nil
+	return tx.PutOperation(a.ID, op)
+}
+
+const maxError = 512 // of ErrorString
+
+// short cuts a text to what ErrorString holds.
+func short(s string) string {
+	if len(s) <= maxError {
+		return s
+	}
+	s = s[:maxError-3]
+	for !utf8.ValidString(s) {
+		s = s[:len(s)-1]
+	}
+	return s + "..."
+}
+
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+func (l *loop) ensureCluster(ctx context.Context, a *app.Application, s sight) error {
+	for _, dir := range []string{flink.CheckpointDir(s.spec.State), flink.SavepointDir(s.spec.State)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	err := l.store(ctx, a, func(_ *appdb.Tx, a *app.Application) error {
+		if a.Cluster == nil {
+			a.Cluster = &app.Cluster{Fingerprint: s.Fingerprint}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	h, err := l.Driver.Ensure(ctx, s.spec)
+	if err != nil {
+		return l.fail(ctx, a, err)
+	}
+	raw, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	return l.store(ctx, a, func(_ *appdb.Tx, a *app.Application) error {
+		if a.Cluster == nil || a.Run == nil {
+			return nil
+		}
+		a.Cluster.Handle, a.Run.Placed = raw, true
+		return nil
+	})
+}
+
+// fail ends the operation in progress with err; without one the error is the server's to log.
+func (l *loop) fail(ctx context.Context, a *app.Application, err error) error {
+	if a.Operation == nil || ctx.Err() != nil {
+		return err
+	}
+	return l.note(ctx, a, app.Step{Kind: app.Fail, Error: flink.Failure(err)})
+}
+
+func (l *loop) stopCluster(ctx context.Context, a *app.Application, s sight) error {
+	l.abandon()
+	if a.Cluster.Handle == nil { // the server ended while the driver worked: ask it for the handle again
+		h, err := l.Driver.Ensure(ctx, s.spec)
+		if h.Data == nil {
+			return err
+		}
+		if a.Cluster.Handle, err = json.Marshal(h); err != nil {
+			return err
+		}
+	}
+	h, err := l.handle(a)
+	if err != nil {
+		return err
+	}
+	if err := l.Driver.Stop(ctx, h); err != nil {
+		return err
+	}
+	l.Telemetry.Forget(a)
+	return l.store(ctx, a, func(_ *appdb.Tx, a *app.Application) error {
+		a.Cluster = nil
+		if op := a.Operation; op != nil && (op.Kind == app.Stop || op.Kind == app.ForceStop) {
+			op.Stopped = true
+		}
+		return nil
+	})
+}
+
+func (l *loop) takeSavepoint(ctx context.Context, a *app.Application, s sight) error {
+	trigger, now := newID(), l.Now()
+	err := l.store(ctx, a, func(tx *appdb.Tx, a *app.Application) error {
+		a.Operation.Trigger, a.Operation.StepFrom = trigger, now
+		return tx.PutSnapshot(a.ID, &app.Snapshot{
+			Name: a.Operation.Snapshot, Status: app.SnapshotCreating, Version: a.Run.Version, Runtime: a.Version.Configuration.Runtime,
+			Created: now, Trigger: trigger,
+		})
+	})
+	if err != nil || s.flink == nil {
+		return err
+	}
+	err = s.flink.StopWithSavepoint(ctx, a.Run.JobID, "file://"+flink.SavepointDir(s.spec.State), trigger)
+	if err != nil {
+		return l.savepointFailed(ctx, a, err)
+	}
+	return nil
+}
+
+func (l *loop) savepointFailed(ctx context.Context, a *app.Application, cause error) error {
+	return l.note(ctx, a, app.Step{Kind: app.Finish, Error: "Failed to take a snapshot: " + flink.Failure(cause)})
+}
+
+func (l *loop) keepSnapshot(ctx context.Context, a *app.Application, s sight) error {
+	path := s.Savepoint.Path
+	return l.store(ctx, a, func(tx *appdb.Tx, a *app.Application) error {
+		op := a.Operation
+		snap, err := tx.Snapshot(a.ID, op.Snapshot)
+		if err != nil {
+			return err
+		}
+		snap.Status, snap.Path = app.SnapshotReady, path
+		op.Stopped = true
+		if op.Latest {
+			op.Wanted.Path, op.Wanted.Snapshot = path, snap.Name
+		}
+		return tx.PutSnapshot(a.ID, snap)
+	})
+}
+
+func (l *loop) cancelJob(ctx context.Context, a *app.Application, s sight) error {
+	if s.flink != nil && s.Job != nil {
+		if err := s.flink.Cancel(ctx, a.Run.JobID); err != nil && !errors.Is(err, flink.ErrNotFound) {
+			return err
+		}
+	}
+	return l.store(ctx, a, func(_ *appdb.Tx, a *app.Application) error {
+		a.Operation.Stopped = true
+		return nil
+	})
+}
+
+func (l *loop) erase(ctx context.Context, a *app.Application) error {
+	if err := l.Tokens.ForgetApplication(ctx, a.Account, a.ARN); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(l.state(a)); err != nil {
+		return err
+	}
+	return l.DB.Write(ctx, func(tx *appdb.Tx) error { return tx.Erase(a) })
+}
+
+// reportFailure tells the log about a root exception, once.
+func (l *loop) reportFailure(ctx context.Context, a *app.Application, exception string) error {
+	l.Log.Warn("the job fails and is restarted", "application", a.Name, "exception", firstLine(exception))
+	l.Telemetry.Record(ctx, a, "CodeError.InvalidApplicationCode", exception)
+	return l.store(ctx, a, func(_ *appdb.Tx, a *app.Application) error {
+		if a.Run != nil {
+			a.Run.LastError = exception
+		}
+		return nil
+	})
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// newestCheckpoint finds the newest completed checkpoint of a job; "" = it has none.
+func newestCheckpoint(state, job string) string {
+	found, err := filepath.Glob(filepath.Join(flink.CheckpointDir(state), job, "chk-*", "_metadata"))
+	if err != nil {
+		return ""
+	}
+	best, newest := "", -1
+	for _, path := range found {
+		dir := filepath.Dir(path)
+		if n, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(dir), "chk-")); err == nil && n > newest {
+			best, newest = dir, n
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "file://" + best
+}

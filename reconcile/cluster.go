@@ -1,0 +1,60 @@
+package reconcile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"drey/app"
+	"drey/driver"
+	"drey/flink"
+)
+
+func (k *Keeper) state(a *app.Application) string { return filepath.Join(k.StateDir, a.ID) }
+
+// code is where the code of a version was staged.
+func (k *Keeper) code(c *app.Code) string {
+	if c == nil {
+		return ""
+	}
+	return filepath.Join(k.CodeDir, c.SHA256+".jar")
+}
+
+// cluster translates the current version into what a driver understands.
+func (k *Keeper) cluster(a *app.Application, token string) driver.Cluster {
+	c := a.Version.Configuration
+	state := k.state(a)
+	properties, _ := json.Marshal(c.Properties) // strings always encode
+	if c.Properties == nil {
+		properties = []byte("[]")
+	}
+	return driver.Cluster{
+		ID: a.ID, Runtime: c.Runtime, TaskManagers: c.Parallelism.KPUs(), SlotsPerTaskManager: int(c.Parallelism.PerKPU),
+		MemoryPerTaskManager: k.KPUMemory, CPUPerTaskManager: 1, Properties: properties, Jar: k.code(c.Code), State: state,
+		Configuration: flink.Configuration(flink.Settings{
+			Parallelism: int(c.Parallelism.Parallelism), Checkpointing: c.Checkpoint.Enabled,
+			CheckpointInterval: time.Duration(c.Checkpoint.Interval) * time.Millisecond,
+			MinPause:           time.Duration(c.Checkpoint.MinPause) * time.Millisecond,
+			State:              state, TelemetryHost: k.TelemetryHost, TelemetryToken: token,
+		}),
+		Environment: map[string]string{
+			"AWS_REGION": a.Region, "AWS_DEFAULT_REGION": a.Region,
+			"AWS_CONTAINER_CREDENTIALS_FULL_URI": k.Credentials, "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
+		},
+		LogLevel: c.Monitoring.Log,
+		LogFields: map[string]string{
+			"applicationARN": a.ARN, "applicationVersionId": strconv.FormatInt(a.Version.ID, 10), "messageSchemaVersion": "1",
+		},
+	}
+}
+
+// fingerprint tells clusters apart that need other JVMs. Code, log level and log fields do not: running JVMs take them.
+func fingerprint(c driver.Cluster) string {
+	c.Jar, c.LogFields, c.LogLevel = "", nil, ""
+	raw, _ := json.Marshal(c) // plain data always encodes
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:12])
+}

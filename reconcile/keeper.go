@@ -1,0 +1,217 @@
+// Package reconcile keeps every application as it is wanted: one goroutine per application observes, asks app.Plan for the
+// next step, stores the intent, acts, stores the outcome, and looks again. A hint wakes it and never steers it, so a
+// restart of the server, a retry and normal work are one path. It decides nothing: that is package app's business.
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"drey/app"
+	"drey/app/appdb"
+	"drey/driver"
+)
+
+// Tokens gives the token by which an application's processes get credentials of its role and report their metrics.
+type Tokens interface {
+	ApplicationToken(ctx context.Context, account, applicationARN, roleARN string) (string, error)
+	ForgetApplication(ctx context.Context, account, applicationARN string) error
+}
+
+// Telemetry follows running applications. Watch is called at every pass and must be cheap.
+type Telemetry interface {
+	Watch(a *app.Application, token string, r driver.Report)
+	Forget(a *app.Application)
+	// Record writes a service record into the application's log stream.
+	Record(ctx context.Context, a *app.Application, errorCode, message string)
+}
+
+// Config is what the keeper needs.
+type Config struct {
+	DB            *appdb.DB
+	Driver        driver.Driver
+	Tokens        Tokens
+	Telemetry     Telemetry
+	StateDir      string // state of applications lies below
+	CodeDir       string // staged code, by its SHA-256
+	KPUMemory     int64  // bytes
+	Credentials   string // URI of the container-credentials endpoint
+	TelemetryHost string
+	Log           *slog.Logger
+	Now           func() time.Time
+}
+
+// Keeper owns the goroutines of all applications.
+type Keeper struct {
+	Config
+	http *http.Client
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu    sync.Mutex
+	loops map[app.Key]*loop
+}
+
+// Open takes up every application where the last server left it.
+func Open(ctx context.Context, c Config) (*Keeper, error) {
+	k := &Keeper{Config: c, http: &http.Client{}, loops: map[app.Key]*loop{}}
+	k.ctx, k.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	var known []*app.Application
+	err := c.DB.Read(ctx, func(tx *appdb.Tx) (err error) {
+		known, err = tx.EveryApplication()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range known {
+		k.Poke(a.Key)
+	}
+	return k, nil
+}
+
+// Close stops looking. Jobs go on.
+func (k *Keeper) Close() error {
+	k.cancel()
+	k.wg.Wait()
+	k.http.CloseIdleConnections()
+	return nil
+}
+
+// Poke hints that an application has changed.
+func (k *Keeper) Poke(key app.Key) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := k.loops[key]
+	if l == nil {
+		l = &loop{Keeper: k, key: key, hint: make(chan struct{}, 1)}
+		k.loops[key] = l
+		k.wg.Go(l.run)
+	}
+	select {
+	case l.hint <- struct{}{}:
+	default:
+	}
+}
+
+// Healthy tells whether the application's job was up at the last look.
+func (k *Keeper) Healthy(key app.Key) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := k.loops[key]
+	return l != nil && l.healthy
+}
+
+// JobPlan gives the plan of the running job, in Flink's JSON; "" = none runs.
+func (k *Keeper) JobPlan(ctx context.Context, a *app.Application) string {
+	if a.Run == nil || a.Cluster == nil {
+		return ""
+	}
+	r, err := k.report(ctx, a)
+	if err != nil {
+		return ""
+	}
+	plan, err := k.client(r).Plan(ctx, a.Run.JobID)
+	if err != nil {
+		return ""
+	}
+	return plan
+}
+
+// Pauses between looks.
+const (
+	busyPause   = 100 * time.Millisecond
+	steadyPause = time.Second
+	errorPause  = 3 * time.Second
+	never       = time.Duration(-1)
+)
+
+// loop keeps one application.
+type loop struct {
+	*Keeper
+	key        app.Key
+	hint       chan struct{}
+	healthy    bool // guarded by Keeper.mu
+	submission *submission
+	fails      int
+}
+
+// run looks until the application is erased or the keeper closes.
+func (l *loop) run() {
+	defer l.abandon()
+	for {
+		pause, err := l.pass(l.ctx)
+		if errors.Is(err, appdb.ErrNotFound) && l.forget() {
+			return
+		}
+		if err != nil && l.ctx.Err() == nil {
+			l.Log.Error("keep application", "application", l.key.Name, "error", err)
+			pause = errorPause
+		}
+		var timer <-chan time.Time
+		if pause != never {
+			timer = time.After(pause)
+		}
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-l.hint:
+		case <-timer:
+		}
+	}
+}
+
+// forget ends the loop of an erased application, unless it was created anew meanwhile.
+func (l *loop) forget() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.hint) > 0 {
+		return false
+	}
+	delete(l.loops, l.key)
+	return true
+}
+
+// pass looks once and takes one step.
+func (l *loop) pass(ctx context.Context) (time.Duration, error) {
+	a, err := l.DB.Application(ctx, l.key)
+	if err != nil {
+		return never, err
+	}
+	s, err := l.observe(ctx, a)
+	if err != nil {
+		return 0, err
+	}
+	l.mu.Lock()
+	l.healthy = s.healthy()
+	l.mu.Unlock()
+	if err := l.snapshots(ctx, a, &s); err != nil {
+		return 0, err
+	}
+	step := app.Plan(a, s.Observed, l.Now())
+	if step.Kind != app.Wait && step.Kind != app.Idle {
+		l.Log.Debug("step", "application", l.key.Name, "step", step.Kind, "error", step.Error)
+	}
+	if err := l.act(ctx, a, s, step); err != nil {
+		return 0, err
+	}
+	return pause(a, step, s), nil
+}
+
+func pause(a *app.Application, step app.Step, s sight) time.Duration {
+	switch {
+	case step.Kind == app.Wait, s.snapshotting:
+		return busyPause
+	case step.Kind != app.Idle:
+		return 0
+	case a.Run == nil:
+		return never
+	}
+	return steadyPause
+}

@@ -1,0 +1,117 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"drey/app"
+	"drey/driver"
+	"drey/flink"
+)
+
+// sight is what one look has seen. Looking never acts.
+type sight struct {
+	app.Observed
+	spec         driver.Cluster
+	report       driver.Report
+	flink        *flink.Client
+	snapshotting bool // a manual snapshot is under way
+}
+
+func (s sight) healthy() bool {
+	return s.Job != nil && s.Job.State == "RUNNING" && s.Job.Tasks > 0 && s.Job.Running == s.Job.Tasks
+}
+
+func (k *Keeper) handle(a *app.Application) (h driver.Handle, err error) {
+	return h, json.Unmarshal(a.Cluster.Handle, &h)
+}
+
+func (k *Keeper) client(r driver.Report) *flink.Client {
+	return &flink.Client{Address: r.RESTAddress, HTTP: k.http}
+}
+
+// report asks the driver. A cluster that was never confirmed or is gone has an empty one.
+func (k *Keeper) report(ctx context.Context, a *app.Application) (driver.Report, error) {
+	if a.Cluster == nil || a.Cluster.Handle == nil {
+		return driver.Report{}, nil
+	}
+	h, err := k.handle(a)
+	if err != nil {
+		return driver.Report{}, err
+	}
+	r, err := k.Driver.Inspect(ctx, h)
+	if errors.Is(err, driver.ErrNoCluster) {
+		return driver.Report{}, nil
+	}
+	return r, err
+}
+
+// observe looks at processes first, then at Flink, then at the job.
+func (l *loop) observe(ctx context.Context, a *app.Application) (s sight, err error) {
+	if a.Run == nil && a.Cluster == nil && (a.Operation == nil || a.Operation.Kind == app.Delete) {
+		return s, nil
+	}
+	token, err := l.Tokens.ApplicationToken(ctx, a.Account, a.ARN, a.Version.Configuration.Role)
+	if err != nil {
+		token = "" // the role is gone: the job is denied everything, which is what AWS does when credentials expire
+	}
+	s.spec = l.cluster(a, token)
+	s.Fingerprint, s.Wanted = fingerprint(s.spec), s.spec.TaskManagers
+	if s.report, err = l.report(ctx, a); err != nil {
+		return s, err
+	}
+	for _, p := range s.report.Processes {
+		switch {
+		case !p.Alive:
+		case p.Role == driver.JobManager:
+			s.JobManager = true
+		default:
+			s.TaskManagers++
+		}
+	}
+	if s.JobManager && a.Run != nil {
+		l.Telemetry.Watch(a, token, s.report)
+	}
+	if s.JobManager {
+		s.flink = l.client(s.report)
+		l.observeFlink(ctx, a, &s)
+	}
+	return s, nil
+}
+
+// observeFlink asks the JobManager. One that does not answer is starting or dying: the next look tells.
+func (l *loop) observeFlink(ctx context.Context, a *app.Application, s *sight) {
+	o, err := s.flink.Overview(ctx)
+	if err != nil {
+		return
+	}
+	s.Answers, s.Slots = true, o.Slots
+	if a.Run == nil || a.Run.Submitted.IsZero() {
+		return
+	}
+	job, err := s.flink.Job(ctx, a.Run.JobID)
+	if err != nil {
+		s.Answers = errors.Is(err, flink.ErrNotFound)
+		return
+	}
+	tasks, running := job.Tasks()
+	s.Job = &app.Job{State: job.State, Tasks: tasks, Running: running}
+	if running < tasks || job.State != "RUNNING" {
+		s.Job.Exception, err = s.flink.Exception(ctx, a.Run.JobID)
+		if err != nil {
+			s.Answers = false
+			return
+		}
+	}
+	if op := a.Operation; op != nil && op.Trigger != "" && !op.Stopped {
+		l.observeSavepoint(ctx, a.Run.JobID, op.Trigger, s)
+	}
+}
+
+func (l *loop) observeSavepoint(ctx context.Context, job, trigger string, s *sight) {
+	sp, err := s.flink.Savepoint(ctx, job, trigger)
+	if err == nil {
+		s.Savepoint = &app.Savepoint{Done: sp.Done, Path: sp.Path, Failure: sp.Failure}
+	}
+}
