@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -26,46 +27,79 @@ func openCache() (cache, error) {
 	return c, os.MkdirAll(c.dir, 0o755)
 }
 
-// python gives the source distribution of a Python package, fetched with pip.
-func (c cache) python(ctx context.Context, a artifact) (string, error) {
-	name, version, _ := strings.Cut(a.coordinates, "==")
-	return c.get(a, name+"-"+version+".tar.gz", func(dir string) error {
-		return run(ctx, "python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-			"--no-build-isolation", "--no-binary", ":all:", "--dest", dir, a.coordinates)
-	})
-}
+func (c cache) path(a artifact) string { return filepath.Join(c.dir, a.file()) }
 
-// maven gives a jar, fetched with Maven.
-func (c cache) maven(ctx context.Context, a artifact) (string, error) {
-	parts := strings.Split(a.coordinates, ":")
-	return c.get(a, parts[1]+"-"+parts[2]+".jar", func(dir string) error {
-		return run(ctx, "mvn", "--quiet", "--batch-mode", "dependency:copy", "-Dartifact="+a.coordinates, "-DoutputDirectory="+dir)
-	})
-}
-
-// get answers from the cache, or fetches into a folder of its own, verifies, and moves into place.
-func (c cache) get(a artifact, file string, fetch func(dir string) error) (string, error) {
-	path := filepath.Join(c.dir, file)
-	if verify(path, a.sha256) == nil {
-		return path, nil
+// python gives the source distribution of a Python package, fetched with pip. Only pip's own build dependencies may come
+// as wheels.
+func (c cache) python(ctx context.Context, a artifact) error {
+	if verify(c.path(a), a.sha256) == nil {
+		return nil
 	}
-	tmp, err := os.MkdirTemp(c.dir, ".fetch-")
+	name, _, _ := strings.Cut(a.coordinates, "==")
+	return c.fetch([]artifact{a}, func(dir string) error {
+		return run(ctx, dir, "python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+			"--no-binary", name, "--dest", dir, a.coordinates)
+	})
+}
+
+// maven gives jars, fetched with one run of Maven.
+func (c cache) maven(ctx context.Context, all []artifact) error {
+	var missing []artifact
+	for _, a := range all {
+		if verify(c.path(a), a.sha256) != nil {
+			missing = append(missing, a)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return c.fetch(missing, func(dir string) error {
+		if err := os.WriteFile(filepath.Join(dir, "pom.xml"), pom(missing), 0o644); err != nil {
+			return err
+		}
+		return run(ctx, dir, "mvn", "--quiet", "--batch-mode", "dependency:copy", "-DoutputDirectory="+dir)
+	})
+}
+
+// pom is a project whose only purpose is to name jars to copy.
+func pom(all []artifact) []byte {
+	var b bytes.Buffer
+	b.WriteString(`<project><modelVersion>4.0.0</modelVersion><groupId>drey</groupId><artifactId>runtime</artifactId><version>1</version>` +
+		`<build><plugins><plugin><artifactId>maven-dependency-plugin</artifactId><configuration><artifactItems>`)
+	for _, a := range all {
+		parts := strings.Split(a.coordinates, ":")
+		fmt.Fprintf(&b, "<artifactItem><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version></artifactItem>", parts[0], parts[1], parts[2])
+	}
+	b.WriteString(`</artifactItems></configuration></plugin></plugins></build></project>`)
+	return b.Bytes()
+}
+
+// fetch fills a folder of its own, verifies what it got, and moves it into place.
+func (c cache) fetch(wanted []artifact, fill func(dir string) error) error {
+	dir, err := os.MkdirTemp(c.dir, ".fetch-")
 	if err != nil {
-		return "", err
+		return err
 	}
-	defer os.RemoveAll(tmp)
-	if err := fetch(tmp); err != nil {
-		return "", fmt.Errorf("fetch %s: %w", a.coordinates, err)
+	defer os.RemoveAll(dir)
+	if err := fill(dir); err != nil {
+		return fmt.Errorf("fetch %s: %w", wanted[0].coordinates, err)
 	}
-	got := filepath.Join(tmp, file)
-	if err := verify(got, a.sha256); err != nil {
-		return "", fmt.Errorf("fetch %s: %w", a.coordinates, err)
+	for _, a := range wanted {
+		got := filepath.Join(dir, a.file())
+		if err := verify(got, a.sha256); err != nil {
+			return fmt.Errorf("fetch %s: %w", a.coordinates, err)
+		}
+		if err := os.Rename(got, c.path(a)); err != nil {
+			return err
+		}
 	}
-	return path, os.Rename(got, path)
+	return nil
 }
 
-func run(ctx context.Context, name string, args ...string) error {
+// run runs a program in dir, so that no project of the caller's has a say.
+func run(ctx context.Context, dir, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
 		return fmt.Errorf("%s is needed and not installed; see: drey doctor", name)

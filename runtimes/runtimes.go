@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Runtime is one RuntimeEnvironment of the kinesisanalyticsv2 API.
@@ -29,6 +30,15 @@ type artifact struct {
 	coordinates string // group:artifact:version, or a requirement for pip
 	sha256      string
 	dest        string
+}
+
+// file is the name that pip and Maven give to the download.
+func (a artifact) file() string {
+	if name, version, ok := strings.Cut(a.coordinates, "=="); ok {
+		return name + "-" + version + ".tar.gz"
+	}
+	parts := strings.Split(a.coordinates, ":")
+	return parts[1] + "-" + parts[2] + ".jar"
 }
 
 // table lists what can be installed. The service puts the runtime library and the connector base on the cluster's class
@@ -155,31 +165,46 @@ func (r Runtime) assemble(ctx context.Context, work, from string, say Progress) 
 	if err != nil {
 		return err
 	}
+	say("fetching Flink %s and its plugins (260 MB, the first time only)", r.Flink)
+	if err := r.fetch(ctx, c, from == ""); err != nil {
+		return err
+	}
 	if from == "" {
-		say("fetching Flink %s (230 MB, kept for the next time)", r.Flink)
-		if from, err = c.python(ctx, r.sdist); err != nil {
-			return err
-		}
+		from = c.path(r.sdist)
 	}
 	say("unpacking")
 	if err := unpack(from, work); err != nil {
 		return err
 	}
 	for _, a := range r.maven {
-		say("adding %s", a.coordinates)
-		jar, err := c.maven(ctx, a)
-		if err != nil {
-			return err
-		}
 		dest := filepath.Join(work, a.dest)
 		if err := os.MkdirAll(dest, 0o755); err != nil {
 			return err
 		}
-		if err := copyFile(jar, filepath.Join(dest, filepath.Base(jar))); err != nil {
+		if err := copyFile(c.path(a), filepath.Join(dest, a.file())); err != nil {
 			return err
 		}
 	}
 	return r.check(work)
+}
+
+// fetch fills the cache, from both sources at the same time.
+func (r Runtime) fetch(ctx context.Context, c cache, sdist bool) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	jars := make(chan error, 1)
+	go func() { jars <- c.maven(ctx, r.maven) }()
+	var err error
+	if sdist {
+		err = c.python(ctx, r.sdist)
+	}
+	if err != nil {
+		cancel()
+	}
+	if jarsErr := <-jars; err == nil {
+		err = jarsErr
+	}
+	return err
 }
 
 // check refuses what is no distribution of this Flink, and libraries that would win over the user's own connectors.
@@ -250,5 +275,12 @@ func (d Distribution) KeepClassArchive(javaBuild, role, made string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return os.Rename(made, path)
+	if os.Rename(made, path) == nil {
+		return nil
+	}
+	half := path + ".half" // made lies on another file system
+	if err := copyFile(made, half); err != nil {
+		return err
+	}
+	return os.Rename(half, path)
 }
