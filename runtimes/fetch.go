@@ -146,18 +146,34 @@ func untar(from, to string) error {
 		return err
 	}
 	defer root.Close()
-	for t := tar.NewReader(z); ; {
+	if err := extract(tar.NewReader(z), root, maxUnpacked); err != nil {
+		return fmt.Errorf("%s: %w", from, err)
+	}
+	return nil
+}
+
+const maxUnpacked = 4 << 30 // bytes; a distribution has a tenth of it
+
+// extract writes the parts below root and nothing elsewhere, at most limit bytes: a small archive may unpack to a disk full
+// of zeros.
+func extract(t *tar.Reader, root *os.Root, limit int64) error {
+	for {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", from, err)
+			return err
 		}
-		if rel := within(h.Name); rel != "" && h.Typeflag == tar.TypeReg {
-			if err := writeFile(root, rel, t); err != nil {
-				return err
-			}
+		rel := within(h.Name)
+		if rel == "" || h.Typeflag != tar.TypeReg {
+			continue
+		}
+		if limit -= h.Size; limit < 0 {
+			return errors.New("this is too big for a distribution of Flink")
+		}
+		if err := writeFile(root, rel, t); err != nil {
+			return err
 		}
 	}
 }
