@@ -39,6 +39,12 @@ func (l *Log) ReaderAt(t time.Time) *Reader {
 	return &Reader{log: l, next: 1, minTime: t.UnixMilli()}
 }
 
+// Since makes r leave out records that arrived before t.
+func (r *Reader) Since(t time.Time) *Reader {
+	r.minTime = max(r.minTime, t.UnixMilli())
+	return r
+}
+
 // Close gives the file back.
 func (r *Reader) Close() error {
 	if r.file == nil {

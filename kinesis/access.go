@@ -1,0 +1,194 @@
+package kinesis
+
+import (
+	"context"
+	"fmt"
+
+	model "drey/model/kinesis"
+	"drey/wire"
+)
+
+// Access tells which permission an operation needs ("Actions, resources, and condition keys for Amazon Kinesis Data
+// Streams"). Requests that name nothing that could exist need none: their method refuses them.
+func (s *Service) Access(ctx context.Context, op string, in any) ([]wire.Access, error) {
+	rule := accesses[op]
+	if rule == nil {
+		return nil, fmt.Errorf("kinesis: no access rule for operation %s", op)
+	}
+	return rule(s, ctx, "kinesis:"+op, in)
+}
+
+type rule func(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error)
+
+var accesses = map[string]rule{
+	"AddTagsToStream": onStream(func(in *model.AddTagsToStreamInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"CreateStream": onCreate,
+	"DecreaseStreamRetentionPeriod": onStream(func(in *model.DecreaseStreamRetentionPeriodInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"DeleteResourcePolicy": onARN(func(in *model.DeleteResourcePolicyInput) *string { return in.ResourceARN }),
+	"DeleteStream": onStream(func(in *model.DeleteStreamInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"DeregisterStreamConsumer": onConsumer(func(in *model.DeregisterStreamConsumerInput) consumerReference {
+		return consumerReference{in.ConsumerARN, in.ConsumerName, reference{arn: in.StreamARN, id: in.StreamId}}
+	}),
+	"DescribeLimits": onAll,
+	"DescribeStream": onStream(func(in *model.DescribeStreamInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"DescribeStreamConsumer": onConsumer(func(in *model.DescribeStreamConsumerInput) consumerReference {
+		return consumerReference{in.ConsumerARN, in.ConsumerName, reference{arn: in.StreamARN, id: in.StreamId}}
+	}),
+	"DescribeStreamSummary": onStream(func(in *model.DescribeStreamSummaryInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"DisableEnhancedMonitoring": onStream(func(in *model.DisableEnhancedMonitoringInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"EnableEnhancedMonitoring": onStream(func(in *model.EnableEnhancedMonitoringInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"GetRecords":        onToken(iteratorToken, func(in *model.GetRecordsInput) *string { return in.ShardIterator }),
+	"GetResourcePolicy": onARN(func(in *model.GetResourcePolicyInput) *string { return in.ResourceARN }),
+	"GetShardIterator": onStream(func(in *model.GetShardIteratorInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"IncreaseStreamRetentionPeriod": onStream(func(in *model.IncreaseStreamRetentionPeriodInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"ListShards":          onShards,
+	"ListStreamConsumers": onStream(func(in *model.ListStreamConsumersInput) reference { return reference{arn: in.StreamARN} }),
+	"ListStreams":         onAll,
+	"ListTagsForResource": onARN(func(in *model.ListTagsForResourceInput) *string { return in.ResourceARN }),
+	"ListTagsForStream": onStream(func(in *model.ListTagsForStreamInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"PutRecord": onStream(func(in *model.PutRecordInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"PutRecords": onStream(func(in *model.PutRecordsInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"PutResourcePolicy":      onARN(func(in *model.PutResourcePolicyInput) *string { return in.ResourceARN }),
+	"RegisterStreamConsumer": onStream(func(in *model.RegisterStreamConsumerInput) reference { return reference{arn: in.StreamARN} }),
+	"RemoveTagsFromStream": onStream(func(in *model.RemoveTagsFromStreamInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"StartStreamEncryption": onStream(func(in *model.StartStreamEncryptionInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"StopStreamEncryption": onStream(func(in *model.StopStreamEncryptionInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"SubscribeToShard": onConsumer(func(in *model.SubscribeToShardInput) consumerReference {
+		return consumerReference{arn: in.ConsumerARN}
+	}),
+	"TagResource":      onARN(func(in *model.TagResourceInput) *string { return in.ResourceARN }),
+	"UntagResource":    onARN(func(in *model.UntagResourceInput) *string { return in.ResourceARN }),
+	"UpdateStreamMode": onStream(func(in *model.UpdateStreamModeInput) reference { return reference{arn: in.StreamARN, id: in.StreamId} }),
+}
+
+// onAll is an operation without resource.
+func onAll(_ *Service, _ context.Context, action string, _ any) ([]wire.Access, error) {
+	return []wire.Access{{Action: action, Resource: "*"}}, nil
+}
+
+// onStream is an operation on a stream, which need not exist.
+func onStream[I any](ref func(*I) reference) rule {
+	return func(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
+		k, err := s.keyOf(ctx, ref(in.(*I)))
+		if err != nil {
+			return nil, err
+		}
+		return s.access(action, target{stream: k}, k.arn()), nil
+	}
+}
+
+// onCreate needs a second permission for tags.
+func onCreate(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
+	x := in.(*model.CreateStreamInput)
+	k, err := s.keyOf(ctx, reference{name: x.StreamName})
+	if err != nil {
+		return nil, err
+	}
+	need := s.access(action, target{stream: k}, k.arn())
+	if len(x.Tags) > 0 {
+		need = append(need, s.access("kinesis:AddTagsToStream", target{stream: k}, k.arn())...)
+	}
+	return need, nil
+}
+
+// onARN is an operation on whatever the ARN names.
+func onARN[I any](arn func(*I) *string) rule {
+	return func(s *Service, _ context.Context, action string, in any) ([]wire.Access, error) {
+		t, err := parseTarget(*arn(in.(*I)))
+		if err != nil {
+			return nil, err
+		}
+		return s.access(action, t, *arn(in.(*I))), nil
+	}
+}
+
+// onConsumer is an operation on a consumer. One that does not exist is named without its time of creation.
+func onConsumer[I any](ref func(*I) consumerReference) rule {
+	return func(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
+		r := ref(in.(*I))
+		if r.arn != nil {
+			t, err := parseTarget(*r.arn)
+			if err != nil {
+				return nil, err
+			}
+			return s.access(action, t, *r.arn), nil
+		}
+		if st, c, err := s.findConsumer(ctx, r); err == nil {
+			return s.access(action, target{stream: st.key, consumer: c.Name}, c.arn(st.key)), nil
+		}
+		k, err := s.keyOf(ctx, r.stream)
+		if err != nil {
+			return nil, err
+		}
+		if r.name == nil {
+			return s.access(action, target{stream: k}, k.arn()), nil
+		}
+		return s.access(action, target{stream: k}, k.arn()+"/consumer/"+*r.name), nil
+	}
+}
+
+// onToken is an operation on the stream that a token was made for.
+func onToken[I any](kind tokenKind, text func(*I) *string) rule {
+	return func(s *Service, _ context.Context, action string, in any) ([]wire.Access, error) {
+		t, ok := s.sealer.open(kind, *text(in.(*I)))
+		if !ok {
+			return nil, nil // the method refuses it
+		}
+		return s.access(action, target{stream: t.Stream}, t.Stream.arn()), nil
+	}
+}
+
+func onShards(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
+	x := in.(*model.ListShardsInput)
+	if x.NextToken != nil && x.StreamName == nil && x.StreamARN == nil && x.StreamId == nil {
+		return onToken(shardsToken, func(in *model.ListShardsInput) *string { return in.NextToken })(s, ctx, action, in)
+	}
+	return onStream(func(in *model.ListShardsInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	})(s, ctx, action, in)
+}
+
+// access adds what is known of the resource.
+func (s *Service) access(action string, t target, arn string) []wire.Access {
+	a := wire.Access{Action: action, Resource: arn, ResourceAccount: t.stream.Account}
+	if tags, policy, err := s.readTarget(t); err == nil {
+		a.ResourcePolicy = policy
+		if len(tags) > 0 {
+			a.Conditions = map[string][]string{}
+		}
+		for k, v := range tags {
+			a.Conditions["aws:ResourceTag/"+k] = []string{v}
+		}
+	}
+	return []wire.Access{a}
+}

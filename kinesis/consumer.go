@@ -1,0 +1,162 @@
+package kinesis
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	model "drey/model/kinesis"
+)
+
+// RegisterStreamConsumer adds a consumer that is ACTIVE a moment later; a stream has at most 20.
+func (s *Service) RegisterStreamConsumer(ctx context.Context, in *model.RegisterStreamConsumerInput) (*model.RegisterStreamConsumerOutput, error) {
+	st, _, err := s.findReady(ctx, reference{arn: in.StreamARN})
+	if err != nil {
+		return nil, err
+	}
+	var made consumer
+	err = s.change(ctx, st, func(d *document) error {
+		now := s.Now()
+		live := d.consumers(now)
+		if slices.ContainsFunc(live, func(c consumer) bool { return c.Name == *in.ConsumerName }) {
+			return model.ResourceInUseException.Errorf("Consumer %s under stream %s already exists for account %s.", *in.ConsumerName, st.key.Name, st.key.Account)
+		}
+		if len(live) >= consumersLimit {
+			return model.LimitExceededException.Errorf("This request would exceed the limit of %d consumers of stream %s under account %s.", consumersLimit, st.key.Name, st.key.Account)
+		}
+		if len(in.Tags) > maxTags {
+			return errTags(st.key)
+		}
+		made = consumer{Name: *in.ConsumerName, Created: now, Active: now.Add(creation), Tags: in.Tags}
+		d.Consumers = append(live, made)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &model.RegisterStreamConsumerOutput{Consumer: new(made.describe(st.key, made.Created))}, nil
+}
+
+func (c consumer) describe(k key, now time.Time) model.Consumer {
+	return model.Consumer{ConsumerName: &c.Name, ConsumerARN: new(c.arn(k)), ConsumerStatus: c.status(now), ConsumerCreationTimestamp: &c.Created}
+}
+
+// consumerReference is how a request names a consumer: by its ARN, or by name and stream.
+type consumerReference struct {
+	arn, name *string
+	stream    reference
+}
+
+// findConsumer gives the stream and the consumer that a request means.
+func (s *Service) findConsumer(ctx context.Context, ref consumerReference) (*stream, consumer, error) {
+	if ref.arn != nil {
+		t, err := parseTarget(*ref.arn)
+		if err != nil {
+			return nil, consumer{}, err
+		}
+		return s.byTarget(t)
+	}
+	if ref.name == nil || (ref.stream.arn == nil && ref.stream.id == nil) {
+		return nil, consumer{}, model.InvalidArgumentException.Errorf("Either ConsumerARN, or StreamARN and ConsumerName must be specified.")
+	}
+	st, err := s.find(ctx, ref.stream)
+	if err != nil {
+		return nil, consumer{}, err
+	}
+	return s.byTarget(target{stream: st.key, consumer: *ref.name})
+}
+
+// byTarget finds a consumer; t.created is checked if it is known.
+func (s *Service) byTarget(t target) (*stream, consumer, error) {
+	st, err := s.byKey(t.stream)
+	if err != nil {
+		return nil, consumer{}, err
+	}
+	for _, c := range st.load().consumers(s.Now()) {
+		if c.Name == t.consumer && (t.created == "" || t.created == strconv.FormatInt(c.Created.Unix(), 10)) {
+			return st, c, nil
+		}
+	}
+	return nil, consumer{}, model.ResourceNotFoundException.Errorf("Consumer %s under stream %s not found for account %s.", t.consumer, t.stream.Name, t.stream.Account)
+}
+
+// DescribeStreamConsumer tells of a consumer.
+func (s *Service) DescribeStreamConsumer(ctx context.Context, in *model.DescribeStreamConsumerInput) (*model.DescribeStreamConsumerOutput, error) {
+	st, c, err := s.findConsumer(ctx, consumerReference{in.ConsumerARN, in.ConsumerName, reference{arn: in.StreamARN, id: in.StreamId}})
+	if err != nil {
+		return nil, err
+	}
+	d := c.describe(st.key, s.Now())
+	return &model.DescribeStreamConsumerOutput{ConsumerDescription: &model.ConsumerDescription{
+		ConsumerName: d.ConsumerName, ConsumerARN: d.ConsumerARN, ConsumerStatus: d.ConsumerStatus,
+		ConsumerCreationTimestamp: d.ConsumerCreationTimestamp, StreamARN: new(st.key.arn()),
+	}}, nil
+}
+
+// DeregisterStreamConsumer begins the end of a consumer. Its subscriptions end at once.
+func (s *Service) DeregisterStreamConsumer(ctx context.Context, in *model.DeregisterStreamConsumerInput) (*model.DeregisterStreamConsumerOutput, error) {
+	st, c, err := s.findConsumer(ctx, consumerReference{in.ConsumerARN, in.ConsumerName, reference{arn: in.StreamARN, id: in.StreamId}})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.changeConsumer(ctx, st, c, func(c *consumer) error {
+		if c.Gone == nil {
+			c.Gone = new(s.Now().Add(deletion))
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	arn := c.arn(st.key)
+	s.subs.end(errNoConsumer(arn), func(x *subscription) bool { return x.consumer == arn })
+	return &model.DeregisterStreamConsumerOutput{}, nil
+}
+
+func errNoConsumer(arn string) error {
+	return model.ResourceNotFoundException.Errorf("Consumer %s not found.", arn)
+}
+
+// changeConsumer stores what edit makes of the consumer.
+func (s *Service) changeConsumer(ctx context.Context, st *stream, c consumer, edit func(*consumer) error) error {
+	return s.change(ctx, st, func(d *document) error {
+		for i := range d.Consumers {
+			if d.Consumers[i].arn(st.key) == c.arn(st.key) {
+				return edit(&d.Consumers[i])
+			}
+		}
+		return errNoConsumer(c.arn(st.key))
+	})
+}
+
+// ListStreamConsumers lists consumers, 100 at a time unless MaxResults says otherwise.
+func (s *Service) ListStreamConsumers(ctx context.Context, in *model.ListStreamConsumersInput) (*model.ListStreamConsumersOutput, error) {
+	st, err := s.find(ctx, reference{arn: in.StreamARN})
+	if err != nil {
+		return nil, err
+	}
+	after := ""
+	if in.NextToken != nil {
+		t, err := s.openPage(consumersToken, *in.NextToken)
+		if err != nil {
+			return nil, err
+		}
+		after = t.After
+	}
+	now := s.Now()
+	live := st.load().consumers(now)
+	slices.SortFunc(live, func(a, b consumer) int { return strings.Compare(a.Name, b.Name) })
+	out := &model.ListStreamConsumersOutput{Consumers: []model.Consumer{}}
+	for _, c := range live {
+		if c.Name <= after {
+			continue
+		}
+		if n := len(out.Consumers); n == or(in.MaxResults, 100) {
+			out.NextToken = new(s.sealer.seal(token{Kind: consumersToken, Stream: st.key, After: *out.Consumers[n-1].ConsumerName, Issued: now}))
+			break
+		}
+		out.Consumers = append(out.Consumers, c.describe(st.key, now))
+	}
+	return out, nil
+}

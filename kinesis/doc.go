@@ -1,0 +1,14 @@
+// Package kinesis is Amazon Kinesis Data Streams: streams, shards, records, iterators, consumers with enhanced fan-out.
+//
+// A stream's description is one document in store/sql and is also held in memory, so that putting and getting records
+// never asks the database. The records of a shard are a log of store/seglog below the data directory. A record that was
+// acknowledged is durable.
+//
+// Transitions (CREATING, UPDATING, DELETING) are points in time in the document, and a status is computed from them;
+// so they go on over a restart. One goroutine removes what is past its time: deleted streams, deleted consumers,
+// records older than the retention period.
+//
+// Not done: the throughput limits of provisioned shards (1 MiB/s and 1,000 records/s in, 2 MiB/s out) are not enforced;
+// their place is lane.put and lane.read. Streams with server-side encryption are described as such, but no key exists
+// here and the records lie on disk as they came.
+package kinesis

@@ -1,0 +1,135 @@
+package kinesis
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// trimming is how often records beyond the retention period are looked for.
+const trimming = 10 * time.Minute
+
+// keep removes what is past its time until ctx ends.
+func (s *Service) keep(ctx context.Context) {
+	defer close(s.done)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	trimmed := s.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.kick:
+		case <-timer.C:
+		}
+		now := s.Now()
+		due, err := s.sweep(ctx, now)
+		if now.Sub(trimmed) >= trimming {
+			err = errors.Join(err, s.trim(now))
+			trimmed = now
+		}
+		if err != nil && ctx.Err() == nil {
+			s.Log.Error("kinesis: removing what is past its time failed and will be tried again", "error", err)
+			due = now.Add(time.Second)
+		}
+		timer.Reset(max(0, min(due.Sub(now), trimming)))
+	}
+}
+
+// wake tells the keeper that something new has a time.
+func (s *Service) wake() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}
+
+// sweep removes streams and consumers that are gone, and tells when the next will be.
+func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err error) {
+	due = now.Add(trimming)
+	for _, st := range s.all() {
+		d := st.load().document
+		switch {
+		case d.gone(now):
+			err = errors.Join(err, s.remove(ctx, st))
+		case d.Gone != nil && d.Gone.Before(due):
+			due = *d.Gone
+		}
+		if len(d.consumers(now)) < len(d.Consumers) && d.Gone == nil {
+			err = errors.Join(err, s.change(ctx, st, func(d *document) error {
+				d.Consumers = d.consumers(now)
+				return nil
+			}))
+		}
+		for _, c := range d.consumers(now) {
+			if c.Gone != nil && c.Gone.Before(due) {
+				due = *c.Gone
+			}
+		}
+	}
+	return due, err
+}
+
+// remove makes a deleted stream's records and then its document disappear. It may be repeated.
+func (s *Service) remove(ctx context.Context, st *stream) error {
+	s.birth.Lock()
+	defer s.birth.Unlock()
+	return s.removeLocked(ctx, st)
+}
+
+func (s *Service) removeLocked(ctx context.Context, st *stream) error {
+	s.mu.RLock()
+	current := s.streams[st.key]
+	s.mu.RUnlock()
+	if current != st {
+		return nil // removed already
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.removed = true
+	state := st.load()
+	for _, l := range state.lanes {
+		if err := l.log.Remove(); err != nil {
+			return err
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(s.Dir, state.ID)); err != nil {
+		return err
+	}
+	if err := s.deleteStream(ctx, st.key); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	delete(s.streams, st.key)
+	s.mu.Unlock()
+	return nil
+}
+
+// trim drops records that are older than their stream keeps them.
+func (s *Service) trim(now time.Time) (err error) {
+	for _, st := range s.all() {
+		state := st.load()
+		if state.Gone != nil {
+			continue
+		}
+		for _, l := range state.lanes {
+			err = errors.Join(err, l.log.Trim(state.horizon(now)))
+		}
+	}
+	return err
+}
+
+// all lists the streams in the order of their names.
+func (s *Service) all() []*stream {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := make([]*stream, 0, len(s.streams))
+	for _, st := range s.streams {
+		out = append(out, st)
+	}
+	slices.SortFunc(out, func(a, b *stream) int { return a.key.compare(b.key) })
+	return out
+}

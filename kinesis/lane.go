@@ -1,0 +1,139 @@
+package kinesis
+
+import (
+	"crypto/md5"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math/big"
+	"sort"
+	"time"
+
+	"drey/store/seglog"
+)
+
+// hash is a hash key: an unsigned number of 128 bits.
+type hash struct{ hi, lo uint64 }
+
+func hashOf(partitionKey string) hash {
+	sum := md5.Sum([]byte(partitionKey))
+	return hash{binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])}
+}
+
+// parseHash reads a decimal hash key; ok is false beyond 128 bits.
+func parseHash(s string) (h hash, ok bool) {
+	n, ok := new(big.Int).SetString(s, 10)
+	if !ok || n.Sign() < 0 || n.BitLen() > 128 {
+		return hash{}, false
+	}
+	var b [16]byte
+	n.FillBytes(b[:])
+	return hash{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}, true
+}
+
+func (h hash) after(o hash) bool { return h.hi > o.hi || (h.hi == o.hi && h.lo > o.lo) }
+
+// evenShards divides the hash keys among n shards.
+func evenShards(n int, created time.Time) []shard {
+	space := new(big.Int).Lsh(big.NewInt(1), 128)
+	width := new(big.Int).Div(space, big.NewInt(int64(n)))
+	one := big.NewInt(1)
+	out := make([]shard, n)
+	for i := range out {
+		start := new(big.Int).Mul(width, big.NewInt(int64(i)))
+		end := new(big.Int).Add(start, width)
+		if i == n-1 {
+			end = space
+		}
+		out[i] = shard{Index: i, Start: start.String(), End: new(big.Int).Sub(end, one).String(), Created: created}
+	}
+	return out
+}
+
+// lane is a shard at work: its range and its log.
+type lane struct {
+	shard
+	start hash
+	log   *seglog.Log
+}
+
+// route finds the lane of h among the open lanes of a stream, which are sorted by range and cover all of it.
+func route(open []*lane, h hash) *lane {
+	return open[sort.Search(len(open), func(i int) bool { return open[i].start.after(h) })-1]
+}
+
+// put makes records durable and gives the number of the first and the arrival of all.
+func (l *lane) put(payloads ...[]byte) (first uint64, at time.Time, err error) {
+	return l.log.Append(payloads...)
+}
+
+// number is the sequence number of the record with that ordinal.
+func (l *lane) number(ordinal uint64, arrived time.Time) sequence {
+	return sequence{created: l.Created.Unix(), shard: l.Index, ordinal: ordinal, arrived: arrived.Unix()}
+}
+
+// owns tells whether q was given out by this shard.
+func (l *lane) owns(q sequence) bool { return q.shard == l.Index && q.created == l.Created.Unix() }
+
+// next is the ordinal of the record that will come next.
+func (l *lane) next() (uint64, error) {
+	_, next, _, err := l.log.Bounds()
+	return next, err
+}
+
+// at is the ordinal of the first record that arrived at t or later.
+func (l *lane) at(t time.Time) (uint64, error) {
+	r := l.log.ReaderAt(t)
+	defer r.Close()
+	rec, err := r.Next()
+	if errors.Is(err, io.EOF) {
+		return l.next()
+	}
+	return rec.Ordinal, err
+}
+
+// page is what one read of a lane gives.
+type page struct {
+	records []seglog.Record
+	next    uint64 // ordinal to go on with
+	behind  time.Duration
+	ended   bool // the shard is closed and all of it was read
+}
+
+// Limits of one read (GetRecords in the API reference).
+const (
+	maxRecords  = 10_000
+	maxReadSize = 10 << 20
+)
+
+// read takes up to limit records from r, of at most size bytes unless the first alone is larger. from is the ordinal
+// the reader stands at.
+func (l *lane) read(r *seglog.Reader, from uint64, limit, size int, now time.Time) (page, error) {
+	p := page{next: from}
+	before, err := l.next()
+	if err != nil {
+		return page{}, err
+	}
+	for len(p.records) < limit && size > 0 {
+		rec, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			p.next = max(p.next, before) // records that are left out for their age were passed too
+			break
+		}
+		if err != nil {
+			return page{}, err
+		}
+		size -= len(rec.Data)
+		p.records = append(p.records, rec)
+		p.next = rec.Ordinal + 1
+	}
+	tip, err := l.next()
+	if err != nil {
+		return page{}, err
+	}
+	if n := len(p.records); p.next < tip && n > 0 {
+		p.behind = max(0, now.Sub(p.records[n-1].Time))
+	}
+	p.ended = l.Closed != nil && p.next >= tip
+	return p, nil
+}

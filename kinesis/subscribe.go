@@ -1,0 +1,206 @@
+package kinesis
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	model "drey/model/kinesis"
+	"drey/wire"
+)
+
+// SubscribeToShard ("SubscribeToShard" in the API reference).
+const (
+	subscriptionLife  = 5 * time.Minute
+	takeover          = 5 * time.Second // a younger subscription keeps its place
+	heartbeat         = 5 * time.Second // an idle subscription sends an event without records
+	maxEventRecords   = 1000
+	maxEventSize      = 1 << 20
+	subscriptionLabel = "SubscribeToShard"
+)
+
+var errShutdown = model.InternalFailureException.Errorf("The service is shutting down. Subscribe again.")
+
+// subscription is one consumer reading one shard.
+type subscription struct {
+	stream   *stream
+	consumer string // ARN
+	shard    string
+	began    time.Time
+	ended    chan struct{} // closed by the one who ends it from outside
+	reason   error         // after ended
+}
+
+type subscriptionKey struct{ consumer, shard string }
+
+// subscriptions are those that are alive: at most one for each consumer and shard.
+type subscriptions struct {
+	mu   sync.Mutex
+	live map[subscriptionKey]*subscription
+}
+
+// begin gives x its place, and ends an older one that has it.
+func (s *subscriptions) begin(x *subscription) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := subscriptionKey{x.consumer, x.shard}
+	inUse := model.ResourceInUseException.Errorf("Another active subscription exists for this consumer: %s:%s", x.consumer, x.shard)
+	if old := s.live[k]; old != nil {
+		if x.began.Sub(old.began) < takeover {
+			return inUse
+		}
+		old.end(inUse)
+	}
+	if s.live == nil {
+		s.live = map[subscriptionKey]*subscription{}
+	}
+	s.live[k] = x
+	return nil
+}
+
+// forget frees the place of x if it still has it.
+func (s *subscriptions) forget(x *subscription) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := subscriptionKey{x.consumer, x.shard}
+	if s.live[k] == x {
+		delete(s.live, k)
+	}
+}
+
+// end ends those that which picks.
+func (s *subscriptions) end(reason error, which func(*subscription) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, x := range s.live {
+		if which(x) {
+			x.end(reason)
+			delete(s.live, k)
+		}
+	}
+}
+
+func (s *subscriptions) endAll(reason error) {
+	s.end(reason, func(*subscription) bool { return true })
+}
+
+// end is called once, under the lock, before x leaves live.
+func (x *subscription) end(reason error) {
+	x.reason = reason
+	close(x.ended)
+}
+
+// SubscribeToShard pushes records as soon as they are durable, for five minutes. It reads no faster than the
+// subscriber takes.
+func (s *Service) SubscribeToShard(ctx context.Context, in *model.SubscribeToShardInput) (*model.SubscribeToShardOutput, error) {
+	st, c, err := s.findConsumer(ctx, consumerReference{arn: in.ConsumerARN})
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	if c.status(now) != model.ConsumerStatusACTIVE {
+		return nil, model.ResourceInUseException.Errorf("Consumer %s with creation timestamp %d under stream: %s, account %s is not in ACTIVE status.", c.Name, c.Created.Unix(), st.key.Name, st.key.Account)
+	}
+	if st.load().Gone != nil {
+		return nil, errNoStream(st.key)
+	}
+	l := st.load().lane(*in.ShardId)
+	if l == nil {
+		return nil, errNoShard(st.key, *in.ShardId)
+	}
+	p := in.StartingPosition
+	from, err := s.start(st.key, l, position{p.Type, p.SequenceNumber, p.Timestamp}, subscriptionLabel)
+	if err != nil {
+		return nil, err
+	}
+	if in.DryRun != nil && *in.DryRun {
+		return nil, errDryRun
+	}
+	sub := &subscription{stream: st, consumer: c.arn(st.key), shard: l.id(), began: now, ended: make(chan struct{})}
+	if err := s.subs.begin(sub); err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() { s.subs.forget(sub) }) // also when nobody ever reads the stream
+	return &model.SubscribeToShardOutput{EventStream: wire.EventStream(func(ctx context.Context, send func(any) error) error {
+		defer s.subs.forget(sub)
+		return s.push(ctx, sub, l, from, send)
+	})}, nil
+}
+
+// push sends what the log has from the ordinal on, until the subscription is over.
+func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uint64, send func(any) error) error {
+	over := time.NewTimer(sub.began.Add(subscriptionLife).Sub(s.Now()))
+	defer over.Stop()
+	idle := time.NewTimer(0) // the first event tells at once that the subscription stands
+	defer idle.Stop()
+	r := l.log.Reader(from)
+	defer r.Close()
+	for {
+		select {
+		case <-over.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-sub.ended:
+			return sub.reason
+		default:
+		}
+		x, now := sub.stream.load(), s.Now()
+		p, err := l.read(r.Since(x.horizon(now)), from, maxEventRecords, maxEventSize, now)
+		if err != nil {
+			return subscriptionError(sub, l, err)
+		}
+		if len(p.records) > 0 || p.ended {
+			if err := sub.send(x, l, p, now, send); err != nil || p.ended {
+				return err
+			}
+			from = p.next
+			idle.Reset(heartbeat)
+			continue
+		}
+		select {
+		case <-l.log.Grown(from - 1):
+		case <-idle.C:
+			if err := sub.send(x, l, p, now, send); err != nil {
+				return err
+			}
+			idle.Reset(heartbeat)
+		case <-over.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-sub.ended:
+			return sub.reason
+		}
+	}
+}
+
+// subscriptionError prefers the reason of an end from outside, which closes the log under the reader.
+func subscriptionError(sub *subscription, l *lane, err error) error {
+	select {
+	case <-sub.ended:
+		return sub.reason
+	default:
+		return readError(sub.stream.key, l, err)
+	}
+}
+
+// send makes an event of a page.
+func (sub *subscription) send(x *state, l *lane, p page, now time.Time, send func(any) error) error {
+	records, err := l.records(p.records)
+	if err != nil {
+		return readError(sub.stream.key, l, err)
+	}
+	e := &model.SubscribeToShardEvent{Records: records, MillisBehindLatest: new(p.behind.Milliseconds())}
+	if n := len(records); n > 0 {
+		e.ContinuationSequenceNumber = records[n-1].SequenceNumber
+	} else {
+		q := l.number(p.next-1, now)
+		q.mark = afterOrdinal
+		e.ContinuationSequenceNumber = new(q.String())
+	}
+	if p.ended {
+		e.ChildShards = x.children(l.id())
+	}
+	return send(&model.SubscribeToShardEventStream{SubscribeToShardEvent: e})
+}

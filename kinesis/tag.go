@@ -1,0 +1,200 @@
+package kinesis
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	model "drey/model/kinesis"
+)
+
+// maxTags is how many tags a stream or a consumer can have.
+const maxTags = 50
+
+func errTags(k key) error {
+	return model.InvalidArgumentException.Errorf("Failed to add tags to stream %s under account %s because a given stream cannot have more than %d tags associated with it.", k.Name, k.Account, maxTags)
+}
+
+// attachments are what streams and consumers alike can carry.
+type attachments struct {
+	tags   *map[string]string
+	policy *string
+}
+
+// changeTarget stores what edit does to the tags and policy of the stream or consumer.
+func (s *Service) changeTarget(ctx context.Context, t target, edit func(attachments) error) error {
+	if t.consumer == "" {
+		st, err := s.byKey(t.stream)
+		if err != nil {
+			return err
+		}
+		return s.change(ctx, st, func(d *document) error { return edit(attachments{&d.Tags, &d.Policy}) })
+	}
+	st, c, err := s.byTarget(t)
+	if err != nil {
+		return err
+	}
+	return s.changeConsumer(ctx, st, c, func(c *consumer) error { return edit(attachments{&c.Tags, &c.Policy}) })
+}
+
+// readTarget gives the tags and policy of the stream or consumer. They must not be changed.
+func (s *Service) readTarget(t target) (tags map[string]string, policy string, err error) {
+	if t.consumer != "" {
+		_, c, err := s.byTarget(t)
+		return c.Tags, c.Policy, err
+	}
+	st, err := s.byKey(t.stream)
+	if err != nil {
+		return nil, "", err
+	}
+	x := st.load()
+	return x.Tags, x.Policy, nil
+}
+
+func (s *Service) addTags(ctx context.Context, t target, tags map[string]string) error {
+	return s.changeTarget(ctx, t, func(a attachments) error {
+		if *a.tags == nil {
+			*a.tags = map[string]string{}
+		}
+		maps.Copy(*a.tags, tags)
+		if len(*a.tags) > maxTags {
+			return errTags(t.stream)
+		}
+		return nil
+	})
+}
+
+func (s *Service) removeTags(ctx context.Context, t target, keys []string) error {
+	return s.changeTarget(ctx, t, func(a attachments) error {
+		for _, k := range keys {
+			delete(*a.tags, k)
+		}
+		return nil
+	})
+}
+
+func (s *Service) tagList(t target) ([]model.Tag, error) {
+	tags, _, err := s.readTarget(t)
+	if err != nil {
+		return nil, err
+	}
+	out := []model.Tag{}
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		out = append(out, model.Tag{Key: new(k), Value: new(tags[k])})
+	}
+	return out, nil
+}
+
+// AddTagsToStream sets tags of a stream.
+func (s *Service) AddTagsToStream(ctx context.Context, in *model.AddTagsToStreamInput) (*model.AddTagsToStreamOutput, error) {
+	k, err := s.keyOf(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
+	if err != nil {
+		return nil, err
+	}
+	return &model.AddTagsToStreamOutput{}, s.addTags(ctx, target{stream: k}, in.Tags)
+}
+
+// RemoveTagsFromStream drops tags of a stream.
+func (s *Service) RemoveTagsFromStream(ctx context.Context, in *model.RemoveTagsFromStreamInput) (*model.RemoveTagsFromStreamOutput, error) {
+	k, err := s.keyOf(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
+	if err != nil {
+		return nil, err
+	}
+	return &model.RemoveTagsFromStreamOutput{}, s.removeTags(ctx, target{stream: k}, in.TagKeys)
+}
+
+// ListTagsForStream lists tags by key, 50 at a time unless Limit says otherwise.
+func (s *Service) ListTagsForStream(ctx context.Context, in *model.ListTagsForStreamInput) (*model.ListTagsForStreamOutput, error) {
+	k, err := s.keyOf(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
+	if err != nil {
+		return nil, err
+	}
+	tags, err := s.tagList(target{stream: k})
+	if err != nil {
+		return nil, err
+	}
+	if start := in.ExclusiveStartTagKey; start != nil {
+		tags = slices.DeleteFunc(tags, func(t model.Tag) bool { return *t.Key <= *start })
+	}
+	limit := or(in.Limit, maxTags)
+	return &model.ListTagsForStreamOutput{Tags: tags[:min(limit, len(tags))], HasMoreTags: new(len(tags) > limit)}, nil
+}
+
+// TagResource sets tags of a stream or a consumer.
+func (s *Service) TagResource(ctx context.Context, in *model.TagResourceInput) (*model.TagResourceOutput, error) {
+	t, err := parseTarget(*in.ResourceARN)
+	if err != nil {
+		return nil, err
+	}
+	return &model.TagResourceOutput{}, s.addTags(ctx, t, in.Tags)
+}
+
+// UntagResource drops tags of a stream or a consumer.
+func (s *Service) UntagResource(ctx context.Context, in *model.UntagResourceInput) (*model.UntagResourceOutput, error) {
+	t, err := parseTarget(*in.ResourceARN)
+	if err != nil {
+		return nil, err
+	}
+	return &model.UntagResourceOutput{}, s.removeTags(ctx, t, in.TagKeys)
+}
+
+// ListTagsForResource lists the tags of a stream or a consumer.
+func (s *Service) ListTagsForResource(_ context.Context, in *model.ListTagsForResourceInput) (*model.ListTagsForResourceOutput, error) {
+	t, err := parseTarget(*in.ResourceARN)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := s.tagList(t)
+	return &model.ListTagsForResourceOutput{Tags: tags}, err
+}
+
+// PutResourcePolicy sets the resource-based policy of a stream or a consumer.
+func (s *Service) PutResourcePolicy(ctx context.Context, in *model.PutResourcePolicyInput) (*model.PutResourcePolicyOutput, error) {
+	t, err := parseTarget(*in.ResourceARN)
+	if err != nil {
+		return nil, err
+	}
+	if !json.Valid([]byte(*in.Policy)) {
+		return nil, model.InvalidArgumentException.Errorf("The policy is not valid JSON.")
+	}
+	return &model.PutResourcePolicyOutput{}, s.changeTarget(ctx, t, func(a attachments) error {
+		*a.policy = *in.Policy
+		return nil
+	})
+}
+
+// GetResourcePolicy gives the resource-based policy of a stream or a consumer.
+func (s *Service) GetResourcePolicy(_ context.Context, in *model.GetResourcePolicyInput) (*model.GetResourcePolicyOutput, error) {
+	t, err := parseTarget(*in.ResourceARN)
+	if err != nil {
+		return nil, err
+	}
+	_, policy, err := s.readTarget(t)
+	if err != nil {
+		return nil, err
+	}
+	if policy == "" {
+		return nil, errNoPolicy(*in.ResourceARN)
+	}
+	return &model.GetResourcePolicyOutput{Policy: &policy}, nil
+}
+
+// DeleteResourcePolicy drops the resource-based policy of a stream or a consumer.
+func (s *Service) DeleteResourcePolicy(ctx context.Context, in *model.DeleteResourcePolicyInput) (*model.DeleteResourcePolicyOutput, error) {
+	t, err := parseTarget(*in.ResourceARN)
+	if err != nil {
+		return nil, err
+	}
+	return &model.DeleteResourcePolicyOutput{}, s.changeTarget(ctx, t, func(a attachments) error {
+		if *a.policy == "" {
+			return errNoPolicy(*in.ResourceARN)
+		}
+		*a.policy = ""
+		return nil
+	})
+}
+
+func errNoPolicy(arn string) error {
+	return model.ResourceNotFoundException.Errorf("No resource policy found for resource ARN %s", arn)
+}
