@@ -102,3 +102,34 @@ func startAndStop(b *testing.B, d *local.Driver, id string) {
 	}
 	b.StartTimer()
 }
+
+// A damaged archive, or one of another build, costs time and nothing else.
+func TestDamagedClassArchiveBreaksNoStart(t *testing.T) {
+	l := bare(t)
+	dist, err := l.Find("FLINK-1_18")
+	if err != nil {
+		t.Fatal(err)
+	}
+	home, err := local.FindJava()
+	if err != nil {
+		t.Fatal(err)
+	}
+	build, err := os.ReadFile(filepath.Join(home, "release"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range []driver.Role{driver.JobManager, driver.TaskManager} {
+		damaged := filepath.Join(t.TempDir(), "archive")
+		if err := os.WriteFile(damaged, []byte("no archive"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := dist.KeepClassArchive(string(build), string(role), damaged); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := local.Open(local.Config{Dir: t.TempDir(), Runtimes: l, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitSlots(t, d, start(t, d, small("c")), 1)
+}
