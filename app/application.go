@@ -126,6 +126,7 @@ type Run struct {
 
 // Restore says where a job's state comes from.
 type Restore struct {
+	Type             string // ApplicationRestoreType
 	Path             string // savepoint or checkpoint; "" = empty state
 	Snapshot         string // its name, for messages
 	AllowNonRestored bool

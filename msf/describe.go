@@ -1,0 +1,187 @@
+package msf
+
+import (
+	"context"
+
+	"drey/app"
+	"drey/app/appdb"
+	msf "drey/model/kinesisanalyticsv2"
+	"drey/wire"
+)
+
+// DescribeApplication describes the current version and the state.
+func (s *Service) DescribeApplication(ctx context.Context, in *msf.DescribeApplicationInput) (*msf.DescribeApplicationOutput, error) {
+	a, err := s.load(ctx, key(ctx, in.ApplicationName))
+	if err != nil {
+		return nil, err
+	}
+	d := s.detail(a)
+	if in.IncludeAdditionalDetails != nil && *in.IncludeAdditionalDetails {
+		if plan := s.Keeper.JobPlan(ctx, a); plan != "" {
+			d.ApplicationConfigurationDescription.FlinkApplicationConfigurationDescription.JobPlanDescription = &plan
+		}
+	}
+	return &msf.DescribeApplicationOutput{ApplicationDetail: d}, nil
+}
+
+const defaultPage = 50
+
+// ListApplications pages by name: the token is the last name of the page before.
+func (s *Service) ListApplications(ctx context.Context, in *msf.ListApplicationsInput) (*msf.ListApplicationsOutput, error) {
+	r := wire.FromContext(ctx)
+	limit, after := page(in.Limit), ""
+	set(&after, in.NextToken)
+	var list []*app.Application
+	err := s.DB.Read(ctx, func(tx *appdb.Tx) (err error) {
+		list, err = tx.Applications(r.Account, r.Region, after, limit+1)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &msf.ListApplicationsOutput{ApplicationSummaries: []msf.ApplicationSummary{}}
+	if len(list) > limit {
+		list = list[:limit]
+		out.NextToken = &list[limit-1].Name
+	}
+	for _, a := range list {
+		out.ApplicationSummaries = append(out.ApplicationSummaries, msf.ApplicationSummary{
+			ApplicationName: &a.Name, ApplicationARN: &a.ARN, ApplicationStatus: msf.ApplicationStatus(a.Status()),
+			ApplicationVersionId: &a.Version.ID, RuntimeEnvironment: msf.RuntimeEnvironment(a.Version.Configuration.Runtime), ApplicationMode: msf.ApplicationMode(a.Mode),
+		})
+	}
+	return out, nil
+}
+
+func page(limit *int32) int {
+	if limit == nil {
+		return defaultPage
+	}
+	return int(*limit)
+}
+
+// detail is the application as it is read back.
+func (s *Service) detail(a *app.Application) *msf.ApplicationDetail {
+	d := versionDetail(a, &a.Version)
+	d.ApplicationConfigurationDescription.RunConfigurationDescription = runConfiguration(a)
+	return d
+}
+
+// versionDetail describes one version of an application.
+func versionDetail(a *app.Application, v *app.Version) *msf.ApplicationDetail {
+	d := &msf.ApplicationDetail{
+		ApplicationARN: &a.ARN, ApplicationName: &a.Name, RuntimeEnvironment: msf.RuntimeEnvironment(v.Configuration.Runtime),
+		ServiceExecutionRole: &v.Configuration.Role, ApplicationStatus: msf.ApplicationStatus(a.Status()), ApplicationVersionId: &v.ID,
+		CreateTimestamp: &a.Created, LastUpdateTimestamp: &a.Updated, ApplicationVersionCreateTimestamp: &v.Created,
+		ConditionalToken: &v.Token, ApplicationMode: msf.ApplicationMode(a.Mode),
+		ApplicationConfigurationDescription:            configuration(&v.Configuration),
+		CloudWatchLoggingOptionDescriptions:            loggingOptions(&v.Configuration),
+		ApplicationMaintenanceConfigurationDescription: maintenance(a),
+	}
+	if a.Description != "" {
+		d.ApplicationDescription = &a.Description
+	}
+	if v.UpdatedFrom != 0 {
+		d.ApplicationVersionUpdatedFrom = &v.UpdatedFrom
+	}
+	return d
+}
+
+func configuration(c *app.Configuration) *msf.ApplicationConfigurationDescription {
+	d := &msf.ApplicationConfigurationDescription{
+		ApplicationCodeConfigurationDescription: codeDescription(c.Code),
+		FlinkApplicationConfigurationDescription: &msf.FlinkApplicationConfigurationDescription{
+			CheckpointConfigurationDescription: &msf.CheckpointConfigurationDescription{
+				ConfigurationType: msf.ConfigurationType(c.Checkpoint.Type), CheckpointingEnabled: &c.Checkpoint.Enabled,
+				CheckpointInterval: &c.Checkpoint.Interval, MinPauseBetweenCheckpoints: &c.Checkpoint.MinPause,
+			},
+			MonitoringConfigurationDescription: &msf.MonitoringConfigurationDescription{
+				ConfigurationType: msf.ConfigurationType(c.Monitoring.Type), MetricsLevel: msf.MetricsLevel(c.Monitoring.Metrics), LogLevel: msf.LogLevel(c.Monitoring.Log),
+			},
+			ParallelismConfigurationDescription: &msf.ParallelismConfigurationDescription{
+				ConfigurationType: msf.ConfigurationType(c.Parallelism.Type), Parallelism: &c.Parallelism.Parallelism, ParallelismPerKPU: &c.Parallelism.PerKPU,
+				CurrentParallelism: &c.Parallelism.Parallelism, AutoScalingEnabled: &c.Parallelism.AutoScaling,
+			},
+		},
+		ApplicationSnapshotConfigurationDescription:       &msf.ApplicationSnapshotConfigurationDescription{SnapshotsEnabled: &c.Snapshots},
+		ApplicationSystemRollbackConfigurationDescription: &msf.ApplicationSystemRollbackConfigurationDescription{RollbackEnabled: &c.Rollback},
+		ApplicationEncryptionConfigurationDescription:     encryption(),
+	}
+	if c.Properties != nil {
+		d.EnvironmentPropertyDescriptions = &msf.EnvironmentPropertyDescriptions{}
+		for _, g := range c.Properties {
+			d.EnvironmentPropertyDescriptions.PropertyGroupDescriptions = append(d.EnvironmentPropertyDescriptions.PropertyGroupDescriptions,
+				msf.PropertyGroup{PropertyGroupId: &g.ID, PropertyMap: g.Map})
+		}
+	}
+	for _, v := range c.VPC {
+		d.VpcConfigurationDescriptions = append(d.VpcConfigurationDescriptions, msf.VpcConfigurationDescription{
+			VpcConfigurationId: &v.ID, VpcId: new("vpc-local"), SubnetIds: v.Subnets, SecurityGroupIds: v.SecurityGroups,
+		})
+	}
+	return d
+}
+
+func encryption() *msf.ApplicationEncryptionConfigurationDescription {
+	return &msf.ApplicationEncryptionConfigurationDescription{KeyType: msf.KeyTypeAWS_OWNED_KEY}
+}
+
+func codeDescription(c *app.Code) *msf.ApplicationCodeConfigurationDescription {
+	if c == nil {
+		return nil
+	}
+	d := &msf.CodeContentDescription{CodeMD5: &c.MD5, CodeSize: &c.Size}
+	if c.Bucket != "" {
+		d.S3ApplicationCodeLocationDescription = &msf.S3ApplicationCodeLocationDescription{BucketARN: new(s3ARN + c.Bucket), FileKey: &c.Key}
+		if c.ObjectVersion != "" {
+			d.S3ApplicationCodeLocationDescription.ObjectVersion = &c.ObjectVersion
+		}
+	}
+	return &msf.ApplicationCodeConfigurationDescription{CodeContentType: msf.CodeContentTypeZIPFILE, CodeContentDescription: d}
+}
+
+func loggingOptions(c *app.Configuration) []msf.CloudWatchLoggingOptionDescription {
+	list := []msf.CloudWatchLoggingOptionDescription{}
+	for _, o := range c.Logging {
+		list = append(list, msf.CloudWatchLoggingOptionDescription{CloudWatchLoggingOptionId: &o.ID, LogStreamARN: &o.StreamARN})
+	}
+	return list
+}
+
+// runConfiguration is described only while a job is wanted.
+func runConfiguration(a *app.Application) *msf.RunConfigurationDescription {
+	var from app.Restore
+	switch {
+	case a.Run != nil:
+		from = a.Run.Restore
+	case a.Operation != nil && a.Operation.Kind == app.Start:
+		from = a.Operation.Wanted
+	default:
+		return nil
+	}
+	restore := &msf.ApplicationRestoreConfiguration{ApplicationRestoreType: msf.ApplicationRestoreType(from.Type)}
+	if restore.ApplicationRestoreType == msf.ApplicationRestoreTypeRESTORE_FROM_CUSTOM_SNAPSHOT {
+		restore.SnapshotName = &from.Snapshot
+	}
+	return &msf.RunConfigurationDescription{
+		ApplicationRestoreConfigurationDescription: restore,
+		FlinkRunConfigurationDescription:           &msf.FlinkRunConfiguration{AllowNonRestoredState: &from.AllowNonRestored},
+	}
+}
+
+// windows are the starts of the maintenance window by Region (developer guide, "Manage maintenance tasks"); others begin at
+// midnight UTC.
+var windows = map[string]string{
+	"us-east-1": "03:00", "us-east-2": "03:00", "us-west-1": "06:00", "us-west-2": "06:00", "eu-central-1": "06:00", "eu-west-1": "22:00",
+	"ap-northeast-1": "13:00", "ap-northeast-2": "13:00", "ap-southeast-1": "14:00", "ap-south-1": "16:30",
+}
+
+func maintenance(a *app.Application) *msf.ApplicationMaintenanceConfigurationDescription {
+	start := windows[a.Region]
+	if start == "" {
+		start = "00:00"
+	}
+	hour := (int(start[0]-'0')*10 + int(start[1]-'0') + 8) % 24
+	end := string([]byte{byte('0' + hour/10), byte('0' + hour%10)}) + start[2:]
+	return &msf.ApplicationMaintenanceConfigurationDescription{ApplicationMaintenanceWindowStartTime: &start, ApplicationMaintenanceWindowEndTime: &end}
+}

@@ -1,0 +1,183 @@
+package msf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"drey/app"
+	"drey/app/appdb"
+	msf "drey/model/kinesisanalyticsv2"
+)
+
+// downtime is AWS's answer to whatever needs a snapshot of a job that is down (developer guide, "Troubleshoot: application
+// issues").
+const downtime = "Failed to take snapshot for the application %s at this moment. The application is currently experiencing downtime. " +
+	"Please check the application's CloudWatch metrics or CloudWatch logs for any possible errors and retry the request. " +
+	"You can also retry the request after disabling the snapshots in the Managed Service for Apache Flink console or by updating the ApplicationSnapshotConfiguration through the AWS SDK"
+
+// StartApplication begins a start. The job restores from the latest snapshot unless asked otherwise; without any it begins
+// empty.
+func (s *Service) StartApplication(ctx context.Context, in *msf.StartApplicationInput) (*msf.StartApplicationOutput, error) {
+	var op *app.Operation
+	_, err := s.update(ctx, key(ctx, in.ApplicationName), func(tx *appdb.Tx, a *app.Application) error {
+		if err := allow(a, app.ToStart); err != nil {
+			return err
+		}
+		if a.Version.Configuration.Code == nil {
+			return msf.InvalidApplicationConfigurationException.Errorf("Application %s has no code: set ApplicationCodeConfiguration with UpdateApplication", a.Name)
+		}
+		var rc msf.RunConfiguration
+		if in.RunConfiguration != nil {
+			rc = *in.RunConfiguration
+		}
+		restore, err := s.restore(tx, a, rc.ApplicationRestoreConfiguration, rc.FlinkRunConfiguration)
+		if err != nil {
+			return err
+		}
+		op = s.begin(a, app.Start)
+		op.Wanted = restore
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &msf.StartApplicationOutput{OperationId: &op.ID}, nil
+}
+
+// restore finds the state that a run configuration names.
+func (s *Service) restore(tx *appdb.Tx, a *app.Application, rc *msf.ApplicationRestoreConfiguration, fc *msf.FlinkRunConfiguration) (app.Restore, error) {
+	r := app.Restore{Type: string(msf.ApplicationRestoreTypeRESTORE_FROM_LATEST_SNAPSHOT)}
+	if fc != nil {
+		set(&r.AllowNonRestored, fc.AllowNonRestoredState)
+	}
+	if rc != nil {
+		r.Type = string(rc.ApplicationRestoreType)
+	}
+	switch msf.ApplicationRestoreType(r.Type) {
+	case msf.ApplicationRestoreTypeSKIP_RESTORE_FROM_SNAPSHOT:
+		return r, nil
+	case msf.ApplicationRestoreTypeRESTORE_FROM_CUSTOM_SNAPSHOT:
+		if rc.SnapshotName == nil {
+			return r, msf.InvalidArgumentException.Errorf("SnapshotName is needed to restore from a custom snapshot")
+		}
+		snap, err := tx.Snapshot(a.ID, *rc.SnapshotName)
+		if errors.Is(err, appdb.ErrNotFound) || err == nil && snap.Status != app.SnapshotReady {
+			return r, msf.InvalidArgumentException.Errorf("The snapshot name %s provided for restore configuration does not exist.", *rc.SnapshotName)
+		}
+		if err != nil {
+			return r, err
+		}
+		r.Path, r.Snapshot = snap.Path, snap.Name
+		return r, nil
+	}
+	snap, err := tx.LatestSnapshot(a.ID)
+	if errors.Is(err, appdb.ErrNotFound) {
+		return r, nil
+	}
+	if err != nil {
+		return r, err
+	}
+	r.Path, r.Snapshot = snap.Path, snap.Name
+	return r, nil
+}
+
+// StopApplication begins a stop: with a snapshot if they are enabled, at once if forced.
+func (s *Service) StopApplication(ctx context.Context, in *msf.StopApplicationInput) (*msf.StopApplicationOutput, error) {
+	k := key(ctx, in.ApplicationName)
+	var op *app.Operation
+	_, err := s.update(ctx, k, func(tx *appdb.Tx, a *app.Application) error {
+		if in.Force != nil && *in.Force {
+			return s.forceStop(tx, a, &op)
+		}
+		if err := allow(a, app.ToStop); err != nil {
+			return err
+		}
+		if err := s.interrupt(tx, a); err != nil {
+			return err
+		}
+		if a.Version.Configuration.Snapshots {
+			if !s.Keeper.Healthy(k) {
+				return msf.InvalidApplicationConfigurationException.Errorf(downtime, a.Name)
+			}
+		}
+		op = s.begin(a, app.Stop)
+		if a.Version.Configuration.Snapshots {
+			op.Snapshot = snapshotName("STOP", a, op.Start)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &msf.StopApplicationOutput{OperationId: &op.ID}, nil
+}
+
+// snapshotName is how automatic snapshots are called.
+func snapshotName(why string, a *app.Application, at time.Time) string {
+	return fmt.Sprintf("%s-%s-%d", why, a.Name, at.UnixMilli())
+}
+
+func (s *Service) forceStop(tx *appdb.Tx, a *app.Application, op **app.Operation) error {
+	if err := allow(a, app.ToForceStop); err != nil {
+		return err
+	}
+	if err := s.interrupt(tx, a); err != nil {
+		return err
+	}
+	*op = s.begin(a, app.ForceStop)
+	return nil
+}
+
+// interrupt ends the operation in progress in favour of another. One whose job runs already has done its work.
+func (s *Service) interrupt(tx *appdb.Tx, a *app.Application) error {
+	op := a.Operation
+	if op == nil {
+		return nil
+	}
+	op.End, op.Status = s.Now().UTC(), app.Cancelled
+	if a.Status() == app.Running {
+		op.Status = app.Successful
+	}
+	if op.Snapshot != "" {
+		if err := failSnapshot(tx, a, op.Snapshot); err != nil {
+			return err
+		}
+	}
+	a.Operation = nil
+	return tx.PutOperation(a.ID, op)
+}
+
+func failSnapshot(tx *appdb.Tx, a *app.Application, name string) error {
+	snap, err := tx.Snapshot(a.ID, name)
+	if errors.Is(err, appdb.ErrNotFound) || err == nil && snap.Status != app.SnapshotCreating {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	snap.Status = app.SnapshotFailed
+	return tx.PutSnapshot(a.ID, snap)
+}
+
+// DeleteApplication begins a deletion; a running application is stopped by it.
+func (s *Service) DeleteApplication(ctx context.Context, in *msf.DeleteApplicationInput) (*msf.DeleteApplicationOutput, error) {
+	_, err := s.update(ctx, key(ctx, in.ApplicationName), func(tx *appdb.Tx, a *app.Application) error {
+		if err := allow(a, app.ToDelete); err != nil {
+			return err
+		}
+		if in.CreateTimestamp.Unix() != a.Created.Unix() {
+			return msf.ConcurrentModificationException.Errorf("The application with name: '%s' has a different create timestamp than the one you provided. Please call DescribeApplication to fetch valid create timestamp.", a.Name)
+		}
+		if err := s.interrupt(tx, a); err != nil {
+			return err
+		}
+		s.begin(a, app.Delete)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &msf.DeleteApplicationOutput{}, nil
+}

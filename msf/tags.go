@@ -1,0 +1,110 @@
+package msf
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"drey/app"
+	"drey/app/appdb"
+	msf "drey/model/kinesisanalyticsv2"
+	"drey/wire"
+)
+
+func newTags(in []msf.Tag) (map[string]string, error) {
+	tags := map[string]string{}
+	for _, t := range in {
+		if _, twice := tags[*t.Key]; twice {
+			return nil, msf.InvalidArgumentException.Errorf("The tag key %s is given twice", *t.Key)
+		}
+		if strings.HasPrefix(strings.ToLower(*t.Key), "aws:") {
+			return nil, msf.InvalidArgumentException.Errorf("Tag keys that begin with aws: are reserved: %s", *t.Key)
+		}
+		value := ""
+		set(&value, t.Value)
+		tags[*t.Key] = value
+	}
+	if len(tags) > maxTags {
+		return nil, tooMany(len(tags))
+	}
+	return tags, nil
+}
+
+func tooMany(n int) error {
+	return msf.TooManyTagsException.Errorf("%d tags are more than the maximum of %d", n, maxTags)
+}
+
+// tagged finds the application of an ARN.
+func (s *Service) tagged(ctx context.Context, tx *appdb.Tx, arn string) error {
+	r := wire.FromContext(ctx)
+	name, ok := strings.CutPrefix(arn, s.arn(r, ""))
+	if !ok {
+		return msf.InvalidArgumentException.Errorf("%s is no ARN of an application in this account and region", arn)
+	}
+	k := app.Key{Account: r.Account, Region: r.Region, Name: name}
+	if _, err := tx.Application(k); errors.Is(err, appdb.ErrNotFound) {
+		return notFound(k)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// TagResource adds tags or replaces their values.
+func (s *Service) TagResource(ctx context.Context, in *msf.TagResourceInput) (*msf.TagResourceOutput, error) {
+	fresh, err := newTags(in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	return &msf.TagResourceOutput{}, s.DB.Write(ctx, func(tx *appdb.Tx) error {
+		if err := s.tagged(ctx, tx, *in.ResourceARN); err != nil {
+			return err
+		}
+		tags, err := tx.Tags(*in.ResourceARN)
+		if err != nil {
+			return err
+		}
+		maps.Copy(tags, fresh)
+		if len(tags) > maxTags {
+			return tooMany(len(tags))
+		}
+		for k, v := range fresh {
+			if err := tx.PutTag(*in.ResourceARN, k, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// UntagResource removes tags.
+func (s *Service) UntagResource(ctx context.Context, in *msf.UntagResourceInput) (*msf.UntagResourceOutput, error) {
+	return &msf.UntagResourceOutput{}, s.DB.Write(ctx, func(tx *appdb.Tx) error {
+		if err := s.tagged(ctx, tx, *in.ResourceARN); err != nil {
+			return err
+		}
+		for _, k := range in.TagKeys {
+			if err := tx.DeleteTag(*in.ResourceARN, k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ListTagsForResource lists tags by key.
+func (s *Service) ListTagsForResource(ctx context.Context, in *msf.ListTagsForResourceInput) (*msf.ListTagsForResourceOutput, error) {
+	out := &msf.ListTagsForResourceOutput{Tags: []msf.Tag{}}
+	return out, s.DB.Read(ctx, func(tx *appdb.Tx) error {
+		if err := s.tagged(ctx, tx, *in.ResourceARN); err != nil {
+			return err
+		}
+		tags, err := tx.Tags(*in.ResourceARN)
+		for _, k := range slices.Sorted(maps.Keys(tags)) {
+			out.Tags = append(out.Tags, msf.Tag{Key: &k, Value: new(tags[k])})
+		}
+		return err
+	})
+}

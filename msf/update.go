@@ -1,0 +1,250 @@
+package msf
+
+import (
+	"context"
+	"encoding/json"
+
+	"drey/app"
+	"drey/app/appdb"
+	msf "drey/model/kinesisanalyticsv2"
+	"drey/wire"
+)
+
+// UpdateApplication makes a new version of everything that is given, in one step. A running application gets it through
+// a snapshot and a restart.
+func (s *Service) UpdateApplication(ctx context.Context, in *msf.UpdateApplicationInput) (*msf.UpdateApplicationOutput, error) {
+	k := key(ctx, in.ApplicationName)
+	before, err := s.load(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkVersion(before, in.CurrentApplicationVersionId, in.ConditionalToken); err != nil {
+		return nil, err
+	}
+	if err := allow(before, app.ToUpdate); err != nil {
+		return nil, err
+	}
+	next, inline, err := s.changed(before, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx, before, next, inline, in); err != nil {
+		return nil, err
+	}
+	var op *app.Operation
+	a, err := s.update(ctx, k, func(tx *appdb.Tx, a *app.Application) error {
+		if a.Version.Token != before.Version.Token {
+			return stale(a)
+		}
+		op, err = s.change(tx, a, *next, in.RunConfigurationUpdate)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &msf.UpdateApplicationOutput{ApplicationDetail: s.detail(a), OperationId: &op.ID}, nil
+}
+
+func stale(a *app.Application) error {
+	return msf.ConcurrentModificationException.Errorf("The application %s was changed meanwhile: its current version is %d. Call DescribeApplication and retry with the current ApplicationVersionId.", a.Name, a.Version.ID)
+}
+
+// checkVersion wants proof that the caller knows the current version.
+func checkVersion(a *app.Application, id *int64, token *string) error {
+	switch {
+	case id == nil && token == nil:
+		return msf.InvalidArgumentException.Errorf("Either CurrentApplicationVersionId or ConditionalToken must be given")
+	case id != nil && token != nil:
+		return msf.InvalidArgumentException.Errorf("Only one of CurrentApplicationVersionId and ConditionalToken can be given")
+	case id != nil && *id != a.Version.ID, token != nil && *token != a.Version.Token:
+		return stale(a)
+	}
+	return nil
+}
+
+// changed gives the configuration after the update.
+func (s *Service) changed(a *app.Application, in *msf.UpdateApplicationInput) (c *app.Configuration, inline []byte, err error) {
+	c, err = clone(&a.Version.Configuration)
+	if err != nil {
+		return nil, nil, err
+	}
+	if in.RuntimeEnvironmentUpdate != "" {
+		if err := s.runtime(in.RuntimeEnvironmentUpdate); err != nil {
+			return nil, nil, err
+		}
+		c.Runtime = string(in.RuntimeEnvironmentUpdate)
+	}
+	set(&c.Role, in.ServiceExecutionRoleUpdate)
+	if err := changeLogging(c, in.CloudWatchLoggingOptionUpdates); err != nil {
+		return nil, nil, err
+	}
+	u := in.ApplicationConfigurationUpdate
+	if u == nil {
+		return c, nil, nil
+	}
+	if u.SqlApplicationConfigurationUpdate != nil || u.ZeppelinApplicationConfigurationUpdate != nil {
+		return nil, nil, msf.InvalidArgumentException.Errorf("SQL and Zeppelin configurations are not supported for Flink applications")
+	}
+	if e := u.ApplicationEncryptionConfigurationUpdate; e != nil && e.KeyTypeUpdate == msf.KeyTypeCUSTOMER_MANAGED_KEY {
+		return nil, nil, msf.UnsupportedOperationException.Errorf("KeyType CUSTOMER_MANAGED_KEY is not supported: this server has no KMS")
+	}
+	if cc := u.ApplicationCodeConfigurationUpdate; cc != nil {
+		if c.Code, inline, err = changedCode(c.Code, cc.CodeContentUpdate); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := changeSections(c, u); err != nil {
+		return nil, nil, err
+	}
+	return c, inline, s.checkParallelism(c.Parallelism)
+}
+
+func clone(c *app.Configuration) (*app.Configuration, error) {
+	raw, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	next := new(app.Configuration)
+	return next, json.Unmarshal(raw, next)
+}
+
+// changeSections applies the rest: Flink's sections merge field by field, properties are replaced as a whole (developer
+// guide, "Use runtime properties").
+func changeSections(c *app.Configuration, u *msf.ApplicationConfigurationUpdate) error {
+	if f := u.FlinkApplicationConfigurationUpdate; f != nil {
+		changeCheckpoint(c, f.CheckpointConfigurationUpdate)
+		changeMonitoring(c, f.MonitoringConfigurationUpdate)
+		changeParallelism(c, f.ParallelismConfigurationUpdate)
+	}
+	if p := u.EnvironmentPropertyUpdates; p != nil {
+		groups, err := propertyGroups(p.PropertyGroups)
+		if err != nil {
+			return err
+		}
+		c.Properties = groups
+	}
+	if sn := u.ApplicationSnapshotConfigurationUpdate; sn != nil {
+		if sn.SnapshotModeUpdate == msf.SnapshotModeENHANCED_SNAPSHOTS {
+			return msf.UnsupportedOperationException.Errorf("SnapshotMode ENHANCED_SNAPSHOTS is not supported yet")
+		}
+		set(&c.Snapshots, sn.SnapshotsEnabledUpdate)
+	}
+	if rb := u.ApplicationSystemRollbackConfigurationUpdate; rb != nil {
+		set(&c.Rollback, rb.RollbackEnabledUpdate)
+	}
+	for _, v := range u.VpcConfigurationUpdates {
+		if len(c.VPC) == 0 || c.VPC[0].ID != *v.VpcConfigurationId {
+			return msf.InvalidArgumentException.Errorf("The VPC configuration %s does not exist", *v.VpcConfigurationId)
+		}
+		if v.SubnetIdUpdates != nil {
+			c.VPC[0].Subnets = v.SubnetIdUpdates
+		}
+		if v.SecurityGroupIdUpdates != nil {
+			c.VPC[0].SecurityGroups = v.SecurityGroupIdUpdates
+		}
+	}
+	return nil
+}
+
+func changeCheckpoint(c *app.Configuration, u *msf.CheckpointConfigurationUpdate) {
+	if u == nil {
+		return
+	}
+	setText(&c.Checkpoint.Type, string(u.ConfigurationTypeUpdate))
+	if c.Checkpoint.Type == app.Default {
+		c.Checkpoint = defaultCheckpoint()
+		return
+	}
+	set(&c.Checkpoint.Enabled, u.CheckpointingEnabledUpdate)
+	set(&c.Checkpoint.Interval, u.CheckpointIntervalUpdate)
+	set(&c.Checkpoint.MinPause, u.MinPauseBetweenCheckpointsUpdate)
+}
+
+func changeMonitoring(c *app.Configuration, u *msf.MonitoringConfigurationUpdate) {
+	if u == nil {
+		return
+	}
+	setText(&c.Monitoring.Type, string(u.ConfigurationTypeUpdate))
+	if c.Monitoring.Type == app.Default {
+		c.Monitoring = defaultMonitoring()
+		return
+	}
+	setText(&c.Monitoring.Metrics, string(u.MetricsLevelUpdate))
+	setText(&c.Monitoring.Log, string(u.LogLevelUpdate))
+}
+
+func changeParallelism(c *app.Configuration, u *msf.ParallelismConfigurationUpdate) {
+	if u == nil {
+		return
+	}
+	setText(&c.Parallelism.Type, string(u.ConfigurationTypeUpdate))
+	if c.Parallelism.Type == app.Default {
+		c.Parallelism = defaultParallelism()
+		return
+	}
+	set(&c.Parallelism.Parallelism, u.ParallelismUpdate)
+	set(&c.Parallelism.PerKPU, u.ParallelismPerKPUUpdate)
+	set(&c.Parallelism.AutoScaling, u.AutoScalingEnabledUpdate)
+}
+
+// prepare checks what needs more than the document: roles, code, and that a snapshot can be taken.
+func (s *Service) prepare(ctx context.Context, a *app.Application, next *app.Configuration, inline []byte, in *msf.UpdateApplicationInput) error {
+	r := wire.FromContext(ctx)
+	if in.ServiceExecutionRoleUpdate != nil {
+		if err := s.checkRole(ctx, r.Account, next.Role, a.ARN); err != nil {
+			return err
+		}
+	}
+	if u := in.ApplicationConfigurationUpdate; u != nil && u.ApplicationCodeConfigurationUpdate != nil && next.Code != nil {
+		if err := s.stage(ctx, r.Account, next.Role, a.ARN, next.Code, inline); err != nil {
+			return err
+		}
+	}
+	if a.Status() == app.Running && a.Version.Configuration.Snapshots && !s.Keeper.Healthy(a.Key) {
+		return msf.InvalidApplicationConfigurationException.Errorf(downtime, a.Name)
+	}
+	return nil
+}
+
+// change stores the new version. Whether the keeper has to act depends on whether a job runs.
+func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuration, rc *msf.RunConfigurationUpdate) (*app.Operation, error) {
+	if err := allow(a, app.ToUpdate); err != nil {
+		return nil, err
+	}
+	if err := s.interrupt(tx, a); err != nil {
+		return nil, err
+	}
+	previous, now := a.Version, s.now()
+	a.Version = app.Version{ID: previous.ID + 1, Token: newID() + newID(), Created: now, UpdatedFrom: previous.ID, Configuration: next}
+	a.Updated = now
+	if err := tx.PutVersion(a.ID, &a.Version); err != nil {
+		return nil, err
+	}
+	op := s.begin(a, app.Update)
+	op.From, op.To, op.Previous = previous.ID, a.Version.ID, &previous
+	if a.Run == nil { // nothing runs: the update is done with its storing
+		op.Status, op.End = app.Successful, s.Now().UTC()
+		a.Operation = nil
+		return op, tx.PutOperation(a.ID, op)
+	}
+	return op, s.wantRestart(tx, a, op, previous.Configuration.Snapshots, rc)
+}
+
+// wantRestart says where the new job's state will come from. The run configuration is the update's own, never the one
+// before: what is left out is reset (API reference, "FlinkRunConfiguration").
+func (s *Service) wantRestart(tx *appdb.Tx, a *app.Application, op *app.Operation, snapshots bool, rc *msf.RunConfigurationUpdate) (err error) {
+	if rc == nil {
+		rc = &msf.RunConfigurationUpdate{}
+	}
+	if op.Wanted, err = s.restore(tx, a, rc.ApplicationRestoreConfiguration, rc.FlinkRunConfiguration); err != nil {
+		return err
+	}
+	if op.Wanted.Type == string(msf.ApplicationRestoreTypeRESTORE_FROM_LATEST_SNAPSHOT) {
+		op.Wanted.Path, op.Wanted.Snapshot = "", ""
+		op.Latest = snapshots
+	}
+	if snapshots {
+		op.Snapshot = snapshotName("UPDATEAPPLICATION", a, op.Start)
+	}
+	return nil
+}
