@@ -1,0 +1,115 @@
+// Bench prints, for this machine, how long an application takes from StartApplication until all of its tasks run, as a ratio
+// to the same jar on a session cluster of stock Flink that is started by hand, both cold and in the same run; and how soon
+// the server is ready and what it occupies when idle. It judges nothing.
+//
+//	go run ./bench
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// shape is what both sides run: one JobManager, so many TaskManagers with one slot each.
+type shape struct {
+	jar          string
+	taskManagers int
+	memory       string // of a TaskManager
+}
+
+func main() {
+	rounds := flag.Int("rounds", 3, "how often each is started")
+	parallelism := flag.Int("parallelism", 4, "tasks of each operator, and TaskManagers")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *rounds, *parallelism); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, rounds, parallelism int) error {
+	root, err := filepath.Abs(".")
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("", "drey-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	s, err := openServer(ctx, root, work)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	fmt.Printf("server ready            %6d ms   (aim: < 100)\n", s.ready.Milliseconds())
+	fmt.Printf("server idle             %6.1f MB   (aim: < 50)\n", float64(s.idle)/1e6)
+
+	sh := shape{filepath.Join(root, "examples", "order-processor", "target", "order-processor-1.0.jar"), parallelism, "1g"}
+	if err := s.prepare(ctx, sh); err != nil {
+		return err
+	}
+	stock := stockFlink{home: filepath.Join(root, ".cache", "drey", "runtimes", "FLINK-1_18"), work: filepath.Join(work, "stock"), server: s}
+	var ours, theirs []time.Duration
+	for i := range rounds {
+		t, err := stock.start(ctx, sh)
+		if err != nil {
+			return fmt.Errorf("stock Flink: %w", err)
+		}
+		d, err := s.start(ctx)
+		if err != nil {
+			return fmt.Errorf("StartApplication: %w", err)
+		}
+		ours, theirs = append(ours, d), append(theirs, t)
+		fmt.Printf("round %d                 %6.2f s    stock Flink %.2f s\n", i+1, d.Seconds(), t.Seconds())
+	}
+	d, t := median(ours), median(theirs)
+	fmt.Printf("start to all tasks run  %6.2f s    stock Flink %.2f s (medians; %d TaskManagers, cold)\n", d.Seconds(), t.Seconds(), parallelism)
+	fmt.Printf("ratio                   %6.2f      (aim: ≤ 0.60)\n", d.Seconds()/t.Seconds())
+	return nil
+}
+
+func median(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)/2]
+}
+
+// output runs a command and returns what it printed.
+func output(ctx context.Context, dir, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	return string(out), nil
+}
+
+// poll asks until the answer is yes.
+func poll(ctx context.Context, every, limit time.Duration, ask func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		yes, err := ask()
+		if yes || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not within %v: %w", limit, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
