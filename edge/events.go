@@ -27,7 +27,7 @@ func eventStream(out any) wire.EventStream {
 func (c *call) sendEvents(stream wire.EventStream, out any) {
 	c.w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")
 	c.w.Header().Set("x-amzn-RequestId", c.req.ID)
-	e := &eventWriter{w: c.w, flush: http.NewResponseController(c.w)}
+	e := &eventWriter{w: c.w, flush: http.NewResponseController(c.w), enc: eventstream.NewEncoder()}
 	if err := e.write("event", ":event-type", "initial-response", awsjson.Encode(out)); err != nil {
 		return // the caller is gone
 	}
@@ -45,7 +45,7 @@ func (c *call) sendEvents(stream wire.EventStream, out any) {
 type eventWriter struct {
 	w     http.ResponseWriter
 	flush *http.ResponseController
-	enc   eventstream.Encoder
+	enc   *eventstream.Encoder
 	buf   bytes.Buffer
 }
 

@@ -150,11 +150,11 @@ func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uin
 		if err != nil {
 			return subscriptionError(sub, l, err)
 		}
+		from = p.next
 		if len(p.records) > 0 || p.ended {
 			if err := sub.send(x, l, p, now, send); err != nil || p.ended {
 				return err
 			}
-			from = p.next
 			idle.Reset(heartbeat)
 			continue
 		}

@@ -29,6 +29,9 @@ type File interface {
 	Sync() error // makes content and size durable
 }
 
+// OS is the operating system's file system.
+var OS FS = osFS{}
+
 type osFS struct{}
 
 func (osFS) OpenFile(name string, flag int) (File, error) {
