@@ -18,11 +18,12 @@ import (
 
 // Runtime is one RuntimeEnvironment of the kinesisanalyticsv2 API.
 type Runtime struct {
-	Name     string // "FLINK-1_18"
-	Flink    string // "1.18.1"
-	ConfFile string // name of Flink's configuration file
-	sdist    artifact
-	maven    []artifact
+	Name       string   // "FLINK-1_18"
+	Flink      string   // "1.18.1"
+	ConfFile   string   // name of Flink's configuration file
+	JVMOptions []string // of every process
+	sdist      artifact
+	maven      []artifact
 }
 
 // artifact is a pinned download. Its destination is a folder of the distribution.
@@ -41,10 +42,24 @@ func (a artifact) file() string {
 	return parts[1] + "-" + parts[2] + ".jar"
 }
 
+// java17 is what Flink 1.x needs of JDK 17 (env.java.opts.all of Flink's default configuration).
+var java17 = []string{
+	"--add-exports=java.base/sun.net.util=ALL-UNNAMED", "--add-exports=java.rmi/sun.rmi.registry=ALL-UNNAMED",
+	"--add-exports=jdk.compiler/com.sun.tools.javac.api=ALL-UNNAMED", "--add-exports=jdk.compiler/com.sun.tools.javac.file=ALL-UNNAMED",
+	"--add-exports=jdk.compiler/com.sun.tools.javac.parser=ALL-UNNAMED", "--add-exports=jdk.compiler/com.sun.tools.javac.tree=ALL-UNNAMED",
+	"--add-exports=jdk.compiler/com.sun.tools.javac.util=ALL-UNNAMED", "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
+	"--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.net=ALL-UNNAMED", "--add-opens=java.base/java.io=ALL-UNNAMED",
+	"--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
+	"--add-opens=java.base/java.lang.reflect=ALL-UNNAMED", "--add-opens=java.base/java.text=ALL-UNNAMED",
+	"--add-opens=java.base/java.time=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
+	"--add-opens=java.base/java.util.concurrent=ALL-UNNAMED", "--add-opens=java.base/java.util.concurrent.atomic=ALL-UNNAMED",
+	"--add-opens=java.base/java.util.concurrent.locks=ALL-UNNAMED",
+}
+
 // table lists what can be installed. The service puts the runtime library and the connector base on the cluster's class
 // path (developer guide, "Create an application using the Apache Flink APIs"), S3 is a plugin, connectors are the user's.
 var table = []Runtime{{
-	Name: "FLINK-1_18", Flink: "1.18.1", ConfFile: "flink-conf.yaml",
+	Name: "FLINK-1_18", Flink: "1.18.1", ConfFile: "flink-conf.yaml", JVMOptions: java17,
 	sdist: artifact{"apache-flink-libraries==1.18.1", "369ce11ab33e5e15cdd349db2f5412dcc2fad163b6a87aa93b927a3631bcca7f", ""},
 	maven: []artifact{
 		{"org.apache.flink:flink-s3-fs-hadoop:1.18.1", "1176e2d95f37b760f3171f50e3250be7ae82f6514e8c974094c22d0066b49965", "plugins/s3-fs-hadoop"},

@@ -2,7 +2,7 @@ package local
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,13 +11,19 @@ import (
 	"time"
 
 	"drey/driver"
+	"drey/flink"
+	"drey/runtimes"
 )
 
-const trainTimeout = 2 * time.Minute
+const (
+	trainTimeout = 2 * time.Minute
+	trainPoll    = 50 * time.Millisecond
+	trainingJob  = "00000000000000000000000000000001"
+)
 
-// MakeClassArchives runs a cluster once and keeps the classes that its JVMs loaded as archives, which later JVMs of the
-// same JDK build map into memory instead of loading (JDK documentation, "Class Data Sharing"). It does nothing where
-// archives are there.
+// MakeClassArchives runs a cluster with a small job once and keeps the classes that its JVMs loaded as archives, which
+// later JVMs of the same JDK build map into memory instead of loading (JDK documentation, "Class Data Sharing"). It does
+// nothing where archives are there.
 func (d *Driver) MakeClassArchives(ctx context.Context, runtime string) error {
 	t, err := findTools()
 	if err != nil {
@@ -29,45 +35,59 @@ func (d *Driver) MakeClassArchives(ctx context.Context, runtime string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, trainTimeout)
 	defer cancel()
-	state, err := os.MkdirTemp(d.Dir, ".classes-")
+	work, err := os.MkdirTemp(d.Dir, ".classes-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(state)
-	trainer := &Driver{Config: d.Config, dump: state}
-	trainer.Dir = filepath.Join(state, "clusters")
-	h, err := trainer.Ensure(ctx, driver.Cluster{
-		ID: "training", Runtime: runtime, TaskManagers: 1, SlotsPerTaskManager: 1, MemoryPerTaskManager: 1536 * mebi, State: state,
-	})
-	if err == nil {
-		err = trainer.train(ctx, h)
-	}
-	if serr := trainer.Stop(context.WithoutCancel(ctx), h); err == nil {
-		err = serr
-	}
-	if err != nil {
+	defer os.RemoveAll(work)
+	if err := d.train(ctx, t, dist, work); err != nil {
 		return fmt.Errorf("class archive of %s: %w", runtime, err)
 	}
 	for _, role := range []driver.Role{driver.JobManager, driver.TaskManager} {
-		if err := dist.KeepClassArchive(t.javaBuild, string(role), filepath.Join(state, string(role)+".jsa")); err != nil {
+		if err := dist.KeepClassArchive(t.javaBuild, string(role), filepath.Join(work, string(role)+".jsa")); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// train waits until the TaskManager has registered and lets the JVMs end in peace, which is when they write.
-func (d *Driver) train(ctx context.Context, h driver.Handle) error {
+// train leaves archives in work.
+func (d *Driver) train(ctx context.Context, t tools, dist runtimes.Distribution, work string) error {
+	jar, err := buildTrainingJar(ctx, t, dist, work)
+	if err != nil {
+		return err
+	}
+	trainer := &Driver{Config: d.Config, dump: work}
+	trainer.Dir = filepath.Join(work, "clusters")
+	h, err := trainer.Ensure(ctx, driver.Cluster{
+		ID: "training", Runtime: dist.Name, TaskManagers: 1, SlotsPerTaskManager: 1, MemoryPerTaskManager: 1536 * mebi, State: work, Jar: jar,
+		Configuration: map[string]string{
+			"state.backend": "rocksdb", "state.backend.incremental": "true", "jobmanager.scheduler": "adaptive",
+			"state.checkpoints.dir": "file://" + filepath.Join(work, "checkpoints"),
+		},
+	})
+	if err == nil {
+		err = trainer.exercise(ctx, h)
+	}
+	return errors.Join(err, trainer.Stop(context.WithoutCancel(ctx), h))
+}
+
+// exercise runs the job and lets the JVMs end in peace, which is when they write.
+func (d *Driver) exercise(ctx context.Context, h driver.Handle) error {
 	r, err := d.Inspect(ctx, h)
 	if err != nil {
 		return err
 	}
-	for !registered(ctx, r.RESTAddress) {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(100 * time.Millisecond):
-		}
+	client := &flink.Client{Address: r.RESTAddress, HTTP: http.DefaultClient}
+	err = until(ctx, func() bool {
+		o, err := client.Overview(ctx)
+		return err == nil && o.Slots > 0
+	})
+	if err == nil && r.JarID != "" {
+		err = runTrainingJob(ctx, client, r.JarID, filepath.Dir(d.Dir))
+	}
+	if err != nil {
+		return err
 	}
 	dir, err := d.dir(h)
 	if err != nil {
@@ -89,18 +109,40 @@ func (d *Driver) train(ctx context.Context, h driver.Handle) error {
 	return nil
 }
 
-func registered(ctx context.Context, address string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/overview", nil)
+// runTrainingJob runs the job until all tasks work, and ends it with a savepoint below dir.
+func runTrainingJob(ctx context.Context, client *flink.Client, jar, dir string) error {
+	if err := client.RunJar(ctx, jar, flink.Run{JobID: trainingJob, Parallelism: 1}); err != nil {
+		return err
+	}
+	err := until(ctx, func() bool {
+		job, err := client.Job(ctx, trainingJob)
+		if err != nil {
+			return false
+		}
+		all, running := job.Tasks()
+		return all > 0 && all == running
+	})
+	if err == nil {
+		err = client.StopWithSavepoint(ctx, trainingJob, "file://"+filepath.Join(dir, "savepoints"), trainingJob)
+	}
 	if err != nil {
-		return false
+		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return false
+	return until(ctx, func() bool {
+		job, err := client.Job(ctx, trainingJob)
+		return err == nil && job.State == "FINISHED"
+	})
+}
+
+func until(ctx context.Context, done func() bool) error {
+	tick := time.NewTicker(trainPoll)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
 	}
-	defer resp.Body.Close()
-	var o struct {
-		Slots int `json:"slots-total"`
-	}
-	return json.NewDecoder(resp.Body).Decode(&o) == nil && o.Slots > 0
+	return nil
 }

@@ -59,20 +59,6 @@ func (s *sandbox) share(p *process) (memory int64, cpu float64) {
 	return s.cluster.MemoryPerTaskManager * 5 / 4, s.cluster.CPUPerTaskManager
 }
 
-// opens is what Flink needs of JDK 17 (env.java.opts.all of Flink's default configuration).
-var opens = []string{
-	"--add-exports=java.base/sun.net.util=ALL-UNNAMED", "--add-exports=java.rmi/sun.rmi.registry=ALL-UNNAMED",
-	"--add-exports=jdk.compiler/com.sun.tools.javac.api=ALL-UNNAMED", "--add-exports=jdk.compiler/com.sun.tools.javac.file=ALL-UNNAMED",
-	"--add-exports=jdk.compiler/com.sun.tools.javac.parser=ALL-UNNAMED", "--add-exports=jdk.compiler/com.sun.tools.javac.tree=ALL-UNNAMED",
-	"--add-exports=jdk.compiler/com.sun.tools.javac.util=ALL-UNNAMED", "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
-	"--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.net=ALL-UNNAMED", "--add-opens=java.base/java.io=ALL-UNNAMED",
-	"--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
-	"--add-opens=java.base/java.lang.reflect=ALL-UNNAMED", "--add-opens=java.base/java.text=ALL-UNNAMED",
-	"--add-opens=java.base/java.time=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
-	"--add-opens=java.base/java.util.concurrent=ALL-UNNAMED", "--add-opens=java.base/java.util.concurrent.atomic=ALL-UNNAMED",
-	"--add-opens=java.base/java.util.concurrent.locks=ALL-UNNAMED",
-}
-
 // flags are the JVM's options. G1 is pinned, for the names of its metrics are documented; the garbage collector gets no
 // more threads than the machine has cores.
 func (s *sandbox) flags(p *process) []string {
@@ -92,5 +78,5 @@ func (s *sandbox) flags(p *process) []string {
 		b, _ := split(s.cluster.MemoryPerTaskManager) // refused before if too small
 		a = append(a, fmt.Sprintf("-Xmx%d", b.heap()), fmt.Sprintf("-Xms%d", b.heap()/4), fmt.Sprintf("-XX:MaxDirectMemorySize=%d", b.direct()))
 	}
-	return append(a, opens...)
+	return append(a, s.dist.JVMOptions...)
 }
