@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
-// TestBadCode starts applications whose code cannot run. The operation must fail and say why, and the application must be
-// READY for better code.
-func TestBadCode(t *testing.T) {
+// TestCodeThatCannotRun creates applications of files that can be seen to be none. No application may come of them.
+func TestCodeThatCannotRun(t *testing.T) {
 	s := serve(t)
 	s.makeRole("app")
 	for _, c := range []struct {
@@ -20,32 +20,48 @@ func TestBadCode(t *testing.T) {
 		jar  string
 		says []string
 	}{
-		{"no-main-class", jar("test.jar"), []string{"Main-Class"}},
-		{"text-file", s.writeFile("text.jar", []byte("this is no archive\n")), []string{"jar"}},
-		{"main-throws", jar("test-throwing.jar"), []string{"this application has no orders to process"}},
-		{"newer-java", s.writeFile("newer.jar", compiledForNewerJava(t, jar("test-steady.jar"))), []string{"Java"}},
+		{"no-main-class", jar("test.jar"), []string{"s3://code/test.jar", "Main-Class"}},
+		{"text-file", s.writeFile("text.jar", []byte("this is no archive\n")), []string{"s3://code/text.jar", "no jar"}},
+		{"newer-java", s.writeFile("newer.jar", forNewerJava(t, jar("test-steady.jar"), "jars/Steady.class")), []string{"Java 99", "jars.Steady"}},
+	} {
+		s.run(c.name, func(*testing.T) {
+			s.refused("CodeValidationException", c.says, "kinesisanalyticsv2", "create-application", "--application-name", c.name,
+				"--runtime-environment", "FLINK-1_18", "--service-execution-role", accountRole+"app",
+				"--application-configuration", createOptions{}.configuration(s.upload(c.jar)))
+			s.refused("ResourceNotFoundException", nil, "kinesisanalyticsv2", "describe-application", "--application-name", c.name)
+		})
+	}
+}
+
+// TestCodeThatFails starts applications whose code fails before there is a job. The operation must fail and say why, and
+// the application must be READY for better code.
+func TestCodeThatFails(t *testing.T) {
+	s := serve(t)
+	s.makeRole("app")
+	for _, c := range []struct {
+		name string
+		jar  string
+		says string
+	}{
+		{"main-throws", jar("test-throwing.jar"), "this application has no orders to process"},
+		{"newer-java-inside", s.writeFile("inside.jar", forNewerJava(t, jar("test-steady.jar"), "jars/Steady$Ticks.class")), "UnsupportedClassVersionError"},
 	} {
 		s.run(c.name, func(t *testing.T) {
 			a := s.create(c.name, createOptions{jar: c.jar})
 			status, message := a.ended(a.start())
-			if status != "FAILED" {
-				t.Errorf("the start is %s, expected FAILED", status)
+			if status != "FAILED" || !strings.Contains(message, c.says) {
+				t.Errorf("the start is %s and says %q, expected FAILED and %q", status, message, c.says)
 			}
-			for _, text := range c.says {
-				if !strings.Contains(message, text) {
-					t.Errorf("the operation says %q, and not %q", message, text)
-				}
-			}
-			if len([]rune(message)) > 512 {
-				t.Errorf("the ErrorString has %d characters, AWS allows 512", len([]rune(message)))
+			if n := utf8.RuneCountInString(message); n > 512 {
+				t.Errorf("the ErrorString has %d characters, AWS allows 512", n)
 			}
 			a.awaitStatus("READY")
 		})
 	}
 }
 
-// compiledForNewerJava raises the version of all classes of a jar to that of Java 99.
-func compiledForNewerJava(t *testing.T, path string) []byte {
+// forNewerJava raises the version of one class of a jar to that of Java 99.
+func forNewerJava(t *testing.T, path, class string) []byte {
 	t.Helper()
 	in, err := zip.OpenReader(path)
 	if err != nil {
@@ -63,14 +79,16 @@ func compiledForNewerJava(t *testing.T, path string) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.HasSuffix(f.Name, ".class") {
+		if f.Name == class {
 			binary.BigEndian.PutUint16(body[6:], 44+99)
 		}
 		to, err := w.Create(f.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		to.Write(body)
+		if _, err := to.Write(body); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
