@@ -2,6 +2,7 @@ package kinesis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -122,7 +123,7 @@ func (s *Service) GetRecords(_ context.Context, in *model.GetRecordsInput) (*mod
 
 // readError hides that a stream was removed in the middle of a read.
 func readError(k key, l *lane, err error) error {
-	if err == seglog.ErrClosed {
+	if errors.Is(err, seglog.ErrClosed) {
 		return errNoStream(k)
 	}
 	return fmt.Errorf("read %s of %s: %w", l.id(), k.arn(), err)

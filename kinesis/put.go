@@ -9,6 +9,7 @@ import (
 	"time"
 
 	model "drey/model/kinesis"
+	"drey/store/seglog"
 	"drey/wire"
 )
 
@@ -76,6 +77,9 @@ func (s *Service) storeError(k key, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		s.Log.Error("no record can be stored: the disk is full; free space and the stream goes on by itself", "stream", k.arn(), "dir", s.Dir, "error", err)
 		return model.InternalFailureException.Errorf("The record was not stored, because the disk of the data directory is full. Free some space and send it again; nothing else needs to be done.")
+	}
+	if errors.Is(err, seglog.ErrClosed) {
+		return errNoStream(k)
 	}
 	return fmt.Errorf("put to %s: %w", k.arn(), err)
 }
