@@ -190,7 +190,7 @@ func (g *guide) monitor(t *testing.T) {
 		t.Errorf("the guide's command answers %s", out)
 	}
 	if out := g.server.guide("11-logs.sh"); !strings.Contains(out, "applicationARN") || !strings.Contains(out, "RUNNING") {
-		t.Errorf("aws logs tail shows no line of the job: %.300s", out)
+		t.Errorf("the log shows no line of the job: %.300s", out)
 	}
 }
 

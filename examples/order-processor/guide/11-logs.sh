@@ -1,1 +1,4 @@
-aws logs tail /aws/kinesis-analytics/order-processor --since 1h --format short
+aws logs filter-log-events \
+    --log-group-name /aws/kinesis-analytics/order-processor \
+    --filter-pattern '"switched from INITIALIZING to RUNNING"' \
+    --query 'events[].message' --output json
