@@ -1,0 +1,72 @@
+package pattern
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// terms reads a pattern for unstructured events: all of the terms, or with "?" any of them, and with "-" none of them.
+func (s *scanner) terms() (*Pattern, error) {
+	var all, any, none []func(string) bool
+	for s.space(); s.rest != ""; s.space() {
+		list := &all
+		switch s.rest[0] {
+		case '?':
+			list = &any
+		case '-':
+			list = &none
+		}
+		if list != &all {
+			s.rest = s.rest[1:]
+		}
+		t, err := s.term()
+		if err != nil {
+			return nil, err
+		}
+		*list = append(*list, t)
+		if s.rest != "" && !strings.ContainsAny(s.rest[:1], " \t\r\n") {
+			return nil, invalidCharacter(s.first())
+		}
+	}
+	if len(any) > 0 && len(all)+len(none) > 0 {
+		return nil, errors.New(`Invalid filter pattern: terms with "?" cannot be combined with other terms`)
+	}
+	return &Pattern{func(message string) bool {
+		holds := func(t func(string) bool) bool { return t(message) }
+		if len(any) > 0 {
+			return slices.ContainsFunc(any, holds)
+		}
+		for _, t := range all {
+			if !t(message) {
+				return false
+			}
+		}
+		return !slices.ContainsFunc(none, holds)
+	}}, nil
+}
+
+// term is a word, a phrase in quotes, or a regular expression.
+func (s *scanner) term() (func(string) bool, error) {
+	var text string
+	switch s.first() {
+	case '"':
+		phrase, err := s.quoted()
+		if err != nil {
+			return nil, err
+		}
+		if strings.Trim(phrase, " ") == "" { // documented to select everything
+			return func(string) bool { return true }, nil
+		}
+		text = phrase
+	case '%':
+		return s.regex()
+	case 0, ' ', '\t', '\r', '\n':
+		return nil, errors.New("Invalid filter pattern: a term is missing")
+	default:
+		if text = s.run(wordRune); text == "" {
+			return nil, invalidCharacter(s.first())
+		}
+	}
+	return func(message string) bool { return strings.Contains(message, text) }, nil
+}
