@@ -47,11 +47,15 @@ var accesses = map[string]rule{
 		return in.LogGroupName, in.LogGroupIdentifier, nil
 	}),
 
-	"TagLogGroup":         onGroup(func(in *model.TagLogGroupInput) *string { return in.LogGroupName }),
-	"UntagLogGroup":       onGroup(func(in *model.UntagLogGroupInput) *string { return in.LogGroupName }),
-	"ListTagsLogGroup":    onGroup(func(in *model.ListTagsLogGroupInput) *string { return in.LogGroupName }),
-	"TagResource":         onARN(func(in *model.TagResourceInput) (string, map[string][]string) { return *in.ResourceArn, requested(in.Tags) }),
-	"UntagResource":       onARN(func(in *model.UntagResourceInput) (string, map[string][]string) { return *in.ResourceArn, keysOnly(in.TagKeys) }),
+	"TagLogGroup":      onGroup(func(in *model.TagLogGroupInput) *string { return in.LogGroupName }),
+	"UntagLogGroup":    onGroup(func(in *model.UntagLogGroupInput) *string { return in.LogGroupName }),
+	"ListTagsLogGroup": onGroup(func(in *model.ListTagsLogGroupInput) *string { return in.LogGroupName }),
+	"TagResource": onARN(func(in *model.TagResourceInput) (string, map[string][]string) {
+		return *in.ResourceArn, requested(in.Tags)
+	}),
+	"UntagResource": onARN(func(in *model.UntagResourceInput) (string, map[string][]string) {
+		return *in.ResourceArn, keysOnly(in.TagKeys)
+	}),
 	"ListTagsForResource": onARN(func(in *model.ListTagsForResourceInput) (string, map[string][]string) { return *in.ResourceArn, nil }),
 }
 
