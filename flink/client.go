@@ -23,10 +23,19 @@ const (
 	maxAnswer   = 16 << 20
 )
 
+// Connections are shared by the clients of all clusters.
+type Connections struct{ http http.Client }
+
+// At gives the client of the JobManager at an address, http://127.0.0.1:port.
+func (c *Connections) At(address string) *Client { return &Client{address, &c.http} }
+
+// Close drops idle connections.
+func (c *Connections) Close() { c.http.CloseIdleConnections() }
+
 // Client calls the REST API of one JobManager (Flink documentation, "REST API").
 type Client struct {
-	Address string // http://127.0.0.1:port
-	HTTP    *http.Client
+	address string
+	http    *http.Client
 }
 
 // RESTError is a refusal, with the texts that Flink gives.
@@ -48,12 +57,12 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		}
 		body = bytes.NewReader(raw)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.Address+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, c.address+path, body)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := c.HTTP.Do(req)
+	resp, err := c.http.Do(req)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,9 @@ func CheckpointDir(state string) string { return state + "/checkpoints" }
 // SavepointDir is where savepoints go.
 func SavepointDir(state string) string { return state + "/savepoints" }
 
+// TriggerDir is where the one savepoint of a trigger goes, so that it is found without asking Flink, which forgets.
+func TriggerDir(state, trigger string) string { return SavepointDir(state) + "/" + trigger }
+
 // Configuration renders Flink's options (developer guide, "Apache Flink settings"). Where a program sets checkpointing or a
 // restart strategy in code, stock Flink lets the code win.
 func Configuration(s Settings) map[string]string {

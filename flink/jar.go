@@ -27,6 +27,9 @@ func CheckJar(path string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkConnector(&z.Reader); err != nil {
+		return err
+	}
 	f, err := z.Open(strings.ReplaceAll(main, ".", "/") + ".class")
 	if err != nil {
 		return fmt.Errorf("the jar's manifest names the main class %s, and the jar does not hold it", main)
@@ -53,6 +56,9 @@ func mainClass(z *zip.Reader) (string, error) {
 	lines := bufio.NewScanner(io.LimitReader(f, maxManifest))
 	for lines.Scan() {
 		line := strings.TrimSuffix(lines.Text(), "\r")
+		if line == "" {
+			break // the main section ends
+		}
 		if rest, ok := strings.CutPrefix(line, " "); ok {
 			attribute += rest
 		} else {

@@ -202,7 +202,11 @@ func (l *loop) stopCluster(ctx context.Context, a *app.Application, s sight) err
 	})
 }
 
+// takeSavepoint stores the trigger first: asking Flink again for the same one does no harm.
 func (l *loop) takeSavepoint(ctx context.Context, a *app.Application, s sight) error {
+	if a.Operation.Trigger != "" {
+		return l.askSavepoint(ctx, a, s, a.Operation.Trigger)
+	}
 	trigger, now := newID(), l.Now()
 	err := l.store(ctx, a, func(tx *appdb.Tx, a *app.Application) error {
 		a.Operation.Trigger, a.Operation.StepFrom = trigger, now
@@ -211,18 +215,24 @@ func (l *loop) takeSavepoint(ctx context.Context, a *app.Application, s sight) e
 			Created: now, Trigger: trigger,
 		})
 	})
-	if err != nil || s.flink == nil {
+	if err != nil {
 		return err
 	}
-	err = s.flink.StopWithSavepoint(ctx, a.Run.JobID, "file://"+flink.SavepointDir(s.spec.State), trigger)
-	if err != nil {
-		return l.savepointFailed(ctx, a, err)
-	}
-	return nil
+	return l.askSavepoint(ctx, a, s, trigger)
 }
 
-func (l *loop) savepointFailed(ctx context.Context, a *app.Application, cause error) error {
-	return l.note(ctx, a, app.Step{Kind: app.Finish, Error: "Failed to take a snapshot: " + flink.Failure(cause)})
+// askSavepoint asks Flink to stop the job with a savepoint. What Flink refuses fails the operation; what did not arrive
+// is asked again after the next look.
+func (l *loop) askSavepoint(ctx context.Context, a *app.Application, s sight, trigger string) error {
+	if s.flink == nil {
+		return nil
+	}
+	err := s.flink.StopWithSavepoint(ctx, a.Run.JobID, "file://"+flink.TriggerDir(s.spec.State, trigger), trigger)
+	var refused *flink.RESTError
+	if errors.As(err, &refused) {
+		return l.note(ctx, a, app.Step{Kind: app.Finish, Error: "Failed to take a snapshot: " + flink.Failure(err)})
+	}
+	return nil
 }
 
 func (l *loop) keepSnapshot(ctx context.Context, a *app.Application, s sight) error {

@@ -7,13 +7,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
 	"drey/app"
 	"drey/app/appdb"
 	"drey/driver"
+	"drey/flink"
 )
 
 // Tokens gives the token by which an application's processes get credentials of its role and report their metrics.
@@ -48,7 +48,7 @@ type Config struct {
 // Keeper owns the goroutines of all applications.
 type Keeper struct {
 	Config
-	http *http.Client
+	flinks flink.Connections
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -60,7 +60,7 @@ type Keeper struct {
 
 // Open takes up every application where the last server left it.
 func Open(ctx context.Context, c Config) (*Keeper, error) {
-	k := &Keeper{Config: c, http: &http.Client{}, loops: map[app.Key]*loop{}}
+	k := &Keeper{Config: c, loops: map[app.Key]*loop{}}
 	k.ctx, k.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	var known []*app.Application
 	err := c.DB.Read(ctx, func(tx *appdb.Tx) (err error) {
@@ -80,7 +80,7 @@ func Open(ctx context.Context, c Config) (*Keeper, error) {
 func (k *Keeper) Close() error {
 	k.cancel()
 	k.wg.Wait()
-	k.http.CloseIdleConnections()
+	k.flinks.Close()
 	return nil
 }
 
@@ -139,8 +139,12 @@ type loop struct {
 	hint       chan struct{}
 	healthy    bool // guarded by Keeper.mu
 	submission *submission
-	fails      int
+	token      string
+	tokenFor   tokenOf
 }
+
+// tokenOf is what a token was given for.
+type tokenOf struct{ arn, role string }
 
 // run looks until the application is erased or the keeper closes.
 func (l *loop) run() {

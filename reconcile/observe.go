@@ -28,7 +28,7 @@ func (k *Keeper) handle(a *app.Application) (h driver.Handle, err error) {
 }
 
 func (k *Keeper) client(r driver.Report) *flink.Client {
-	return &flink.Client{Address: r.RESTAddress, HTTP: k.http}
+	return k.flinks.At(r.RESTAddress)
 }
 
 // report asks the driver. A cluster that was never confirmed or is gone has an empty one.
@@ -52,9 +52,9 @@ func (l *loop) observe(ctx context.Context, a *app.Application) (s sight, err er
 	if a.Run == nil && a.Cluster == nil && (a.Operation == nil || a.Operation.Kind == app.Delete) {
 		return s, nil
 	}
-	token, err := l.Tokens.ApplicationToken(ctx, a.Account, a.ARN, a.Version.Configuration.Role)
+	token, err := l.applicationToken(ctx, a)
 	if err != nil {
-		token = "" // the role is gone: the job is denied everything, which is what AWS does when credentials expire
+		return s, err
 	}
 	s.spec = l.cluster(a, token)
 	s.Fingerprint, s.Wanted = fingerprint(s.spec), s.spec.TaskManagers
@@ -77,7 +77,23 @@ func (l *loop) observe(ctx context.Context, a *app.Application) (s sight, err er
 		s.flink = l.client(s.report)
 		l.observeFlink(ctx, a, &s)
 	}
+	if op := a.Operation; op != nil && op.Trigger != "" && !op.Stopped && a.Run != nil {
+		s.Savepoint = l.savepoint(ctx, &s, a.Run.JobID, op.Trigger)
+	}
 	return s, nil
+}
+
+// applicationToken asks for the token once for each role.
+func (l *loop) applicationToken(ctx context.Context, a *app.Application) (string, error) {
+	wanted := tokenOf{a.ARN, a.Version.Configuration.Role}
+	if l.tokenFor != wanted {
+		token, err := l.Tokens.ApplicationToken(ctx, a.Account, wanted.arn, wanted.role)
+		if err != nil {
+			return "", err
+		}
+		l.token, l.tokenFor = token, wanted
+	}
+	return l.token, nil
 }
 
 // observeFlink asks the JobManager. One that does not answer is starting or dying: the next look tells.
@@ -104,14 +120,29 @@ func (l *loop) observeFlink(ctx context.Context, a *app.Application, s *sight) {
 			return
 		}
 	}
-	if op := a.Operation; op != nil && op.Trigger != "" && !op.Stopped {
-		l.observeSavepoint(ctx, a.Run.JobID, op.Trigger, s)
-	}
 }
 
-func (l *loop) observeSavepoint(ctx context.Context, job, trigger string, s *sight) {
-	sp, err := s.flink.Savepoint(ctx, job, trigger)
-	if err == nil {
-		s.Savepoint = &app.Savepoint{Done: sp.Done, Path: sp.Path, Failure: sp.Failure}
+// savepoint asks Flink how a savepoint stands. Flink forgets after minutes and with its JobManager: then the disk tells,
+// but only once the job does not run any more, for what it wrote since would be lost. nil = it cannot be told now.
+func (l *loop) savepoint(ctx context.Context, s *sight, job, trigger string) *app.Savepoint {
+	if s.Answers {
+		sp, err := s.flink.Savepoint(ctx, job, trigger)
+		if err == nil {
+			return &app.Savepoint{Done: sp.Done, Path: sp.Path, Failure: sp.Failure}
+		}
+		if !errors.Is(err, flink.ErrNotFound) {
+			return nil
+		}
+	} else if s.JobManager {
+		return nil
 	}
+	if path := completedSavepoint(s.spec.State, trigger); path != "" && !s.alive() {
+		return &app.Savepoint{Done: true, Path: path}
+	}
+	return &app.Savepoint{Unknown: true}
+}
+
+// alive tells whether Flink has the job and has not ended it.
+func (s sight) alive() bool {
+	return s.Job != nil && s.Job.State != "FINISHED" && s.Job.State != "FAILED" && s.Job.State != "CANCELED"
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"drey/app"
@@ -51,22 +52,41 @@ func (l *loop) takeSnapshot(ctx context.Context, a *app.Application, s sight, sn
 		if err := l.putSnapshot(ctx, a, snap, app.SnapshotCreating); err != nil {
 			return err
 		}
-		if err := s.flink.TakeSavepoint(ctx, a.Run.JobID, "file://"+flink.SavepointDir(s.spec.State), snap.Trigger); err != nil {
-			l.Log.Warn("snapshot failed", "application", a.Name, "snapshot", snap.Name, "error", err)
-			return l.putSnapshot(ctx, a, snap, app.SnapshotFailed)
-		}
-		return nil
+		return l.askSnapshot(ctx, a, s, snap)
 	}
 	sp, err := s.flink.Savepoint(ctx, a.Run.JobID, snap.Trigger)
 	switch {
-	case errors.Is(err, flink.ErrNotFound), err == nil && sp.Failure != "":
+	case errors.Is(err, flink.ErrNotFound): // never asked, or forgotten
+		if snap.Path = completedSavepoint(s.spec.State, snap.Trigger); snap.Path == "" {
+			return l.askSnapshot(ctx, a, s, snap)
+		}
+	case err == nil && sp.Failure != "":
 		l.Log.Warn("snapshot failed", "application", a.Name, "snapshot", snap.Name, "reason", firstLine(sp.Failure))
 		return l.putSnapshot(ctx, a, snap, app.SnapshotFailed)
 	case err != nil || !sp.Done:
 		return nil // the next look tells
+	default:
+		snap.Path = sp.Path
 	}
-	snap.Path = sp.Path
 	return l.putSnapshot(ctx, a, snap, app.SnapshotReady)
+}
+
+func (l *loop) askSnapshot(ctx context.Context, a *app.Application, s sight, snap *app.Snapshot) error {
+	err := s.flink.TakeSavepoint(ctx, a.Run.JobID, "file://"+flink.TriggerDir(s.spec.State, snap.Trigger), snap.Trigger)
+	if err == nil {
+		return nil
+	}
+	l.Log.Warn("snapshot failed", "application", a.Name, "snapshot", snap.Name, "error", err)
+	return l.putSnapshot(ctx, a, snap, app.SnapshotFailed)
+}
+
+// completedSavepoint finds the savepoint of a trigger; "" = there is no complete one. Flink writes _metadata last.
+func completedSavepoint(state, trigger string) string {
+	found, err := filepath.Glob(filepath.Join(flink.TriggerDir(state, trigger), "*", "_metadata"))
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	return "file://" + filepath.Dir(found[0])
 }
 
 func (l *loop) putSnapshot(ctx context.Context, a *app.Application, snap *app.Snapshot, status string) error {
@@ -79,6 +99,7 @@ func (l *loop) deleteSnapshot(ctx context.Context, a *app.Application, snap *app
 		if err := os.RemoveAll(path); err != nil {
 			return err
 		}
+		_ = os.Remove(filepath.Dir(path)) // its trigger's directory; Erase removes what stays
 	}
 	return l.DB.Write(ctx, func(tx *appdb.Tx) error { return tx.DeleteSnapshot(a.ID, snap.Name) })
 }

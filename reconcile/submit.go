@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -64,6 +65,9 @@ func (l *loop) submitted(ctx context.Context, a *app.Application, failure error)
 	var refused *flink.RESTError
 	known := errors.As(failure, &refused) && strings.Contains(failure.Error(), "DuplicateJobSubmission")
 	if failure != nil && !known {
+		if refused == nil {
+			failure = fmt.Errorf("the JobManager ended while main() ran, or did not answer (does main() call System.exit?): %w", failure)
+		}
 		if a.Operation != nil || refused == nil {
 			return l.fail(ctx, a, failure)
 		}

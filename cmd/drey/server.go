@@ -14,8 +14,15 @@ import (
 
 	"drey/edge"
 	"drey/iam"
+	"drey/kinesis"
 	iammodel "drey/model/iam"
+	kinesismodel "drey/model/kinesis"
+	msfmodel "drey/model/kinesisanalyticsv2"
+	s3model "drey/model/s3"
 	stsmodel "drey/model/sts"
+	"drey/msf"
+	"drey/reconcile"
+	"drey/s3"
 	"drey/store/sql"
 	"drey/wire"
 )
@@ -25,8 +32,13 @@ type server struct {
 	*serveCmd
 	log *slog.Logger
 
-	db  *sql.DB
-	iam *iam.Service
+	db      *sql.DB
+	ca      *edge.CA
+	iam     *iam.Service
+	s3      *s3.Service
+	kinesis *kinesis.Service
+	msf     *msf.Service
+	keeper  *reconcile.Keeper
 
 	serving []interface {
 		Serve() error
@@ -42,7 +54,7 @@ func (s *server) opened(c io.Closer) { s.closers = append(s.closers, c) }
 // last the door.
 func openServer(ctx context.Context, c *serveCmd, log *slog.Logger) (*server, error) {
 	s := &server{serveCmd: c, log: log}
-	for _, step := range []func(context.Context) error{s.openStores, s.openServices, s.openEdge} {
+	for _, step := range []func(context.Context) error{s.openStores, s.openServices, s.openApplications, s.openEdge} {
 		if err := step(ctx); err != nil {
 			return s, err
 		}
@@ -57,7 +69,8 @@ func (s *server) openStores(context.Context) (err error) {
 		return err
 	}
 	s.opened(s.db)
-	return nil
+	s.ca, err = edge.OpenCA(s.dir("ca"), time.Now)
+	return err
 }
 
 func (s *server) openServices(ctx context.Context) (err error) {
@@ -66,7 +79,17 @@ func (s *server) openServices(ctx context.Context) (err error) {
 		mode = iam.Audit
 	}
 	s.iam, err = iam.Open(ctx, iam.Config{DB: s.db, Dir: s.DataDir, Log: s.log, Now: time.Now, Mode: mode, Denied: s.denied})
-	return err
+	if err != nil {
+		return err
+	}
+	if s.s3, err = s3.Open(ctx, s3.Config{DB: s.db, Dir: s.dir("s3"), Log: s.log, Now: time.Now, ValidatePolicy: iam.ValidateResourcePolicy}); err != nil {
+		return err
+	}
+	if s.kinesis, err = kinesis.Open(ctx, kinesis.Config{DB: s.db, Dir: s.dir("kinesis"), Log: s.log, Now: time.Now}); err != nil {
+		return err
+	}
+	s.opened(s.kinesis)
+	return nil
 }
 
 // denied reports what audit mode lets pass; what enforce mode denies is reported by the edge.
@@ -80,6 +103,9 @@ func (s *server) services() []*wire.Service {
 	return []*wire.Service{
 		wire.NewService(iammodel.Model, iammodel.Ops(s.iam), s.iam.Access),
 		wire.NewService(stsmodel.Model, stsmodel.Ops(s.iam), s.iam.Access),
+		wire.NewService(s3model.Model, s3model.Ops(s.s3), s.s3.Access),
+		wire.NewService(kinesismodel.Model, kinesismodel.Ops(s.kinesis), s.kinesis.Access),
+		wire.NewService(msfmodel.Model, msfmodel.Ops(s.msf), s.msf.Access),
 	}
 }
 
@@ -93,15 +119,11 @@ func (s *server) openEdge(ctx context.Context) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	s.serving = append(s.serving, edge.NewServer(l, h))
-	ca, err := edge.OpenCA(s.dir("ca"), time.Now)
-	if err != nil {
-		return err
-	}
-	return s.openPrivateAddress(ctx, h, ca)
+	return s.openPrivateAddress(ctx, h)
 }
 
 // openPrivateAddress takes the address that applications see as AWS.
-func (s *server) openPrivateAddress(ctx context.Context, h *edge.Handler, ca *edge.CA) error {
+func (s *server) openPrivateAddress(ctx context.Context, h *edge.Handler) error {
 	listen := func(port uint16) (net.Listener, error) {
 		l, err := edge.Listen(ctx, "tcp", netip.AddrPortFrom(s.AppAddress, port).String())
 		if err != nil {
@@ -113,7 +135,7 @@ func (s *server) openPrivateAddress(ctx context.Context, h *edge.Handler, ca *ed
 	if err != nil {
 		return err
 	}
-	s.serving = append(s.serving, edge.NewTLSServer(secure, h, ca))
+	s.serving = append(s.serving, edge.NewTLSServer(secure, h, s.ca))
 	plain, err := listen(80)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -78,7 +77,9 @@ func (d *Driver) exercise(ctx context.Context, h driver.Handle) error {
 	if err != nil {
 		return err
 	}
-	client := &flink.Client{Address: r.RESTAddress, HTTP: http.DefaultClient}
+	var connections flink.Connections
+	defer connections.Close()
+	client := connections.At(r.RESTAddress)
 	err = until(ctx, func() bool {
 		o, err := client.Overview(ctx)
 		return err == nil && o.Slots > 0
