@@ -26,7 +26,7 @@ func TestFullDisk(t *testing.T) {
 	big := s.writeFile("big", bytes.Repeat([]byte("x"), 16<<20))
 	ballast := fill(t, s.data, 8<<20)
 
-	s.refused("InternalError", nil, "s3api", "put-object", "--bucket", "full", "--key", "big", "--body", big)
+	s.refused("SlowDown", []string{"disk is full"}, "s3api", "put-object", "--bucket", "full", "--key", "big", "--body", big)
 	if n := s.aws("s3api", "list-objects-v2", "--bucket", "full", "--query", "KeyCount"); n != "0" && n != "null" {
 		t.Errorf("a failed upload left %s objects", n)
 	}
