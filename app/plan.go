@@ -68,6 +68,7 @@ func (j *Job) ended() bool {
 
 // Savepoint is a savepoint under way.
 type Savepoint struct {
+	Unknown bool // Flink does not know it and it is not on disk: the request for it never arrived
 	Done    bool
 	Path    string
 	Failure string
@@ -224,6 +225,10 @@ func quiesce(a *Application, o Observed, now time.Time) (Step, bool) {
 		return Step{Kind: Finish, Error: "Failed to take a snapshot: " + o.Savepoint.Failure}, true
 	case o.Savepoint != nil && o.Savepoint.Done:
 		return Step{Kind: KeepSnapshot}, true
+	case o.Answers && o.Job.ended() && o.Savepoint != nil && o.Savepoint.Unknown:
+		return Step{Kind: Finish, Error: "Failed to take a snapshot: the job ended before it was taken"}, true
+	case o.Answers && o.Job != nil && o.Savepoint != nil && o.Savepoint.Unknown:
+		return Step{Kind: TakeSavepoint}, true
 	case o.Job == nil && o.Answers, !o.JobManager:
 		return Step{Kind: Finish, Error: "Failed to take a snapshot: the job was lost while it was taken"}, true
 	case now.Sub(op.StepFrom) > SavepointTimeout:

@@ -53,7 +53,10 @@ func (s *Service) stage(ctx context.Context, account, role, arn string, c *app.C
 	if err := copyCode(c, tmp, body); err != nil {
 		return err
 	}
-	if err := flink.CheckJar(tmp.Name()); err != nil {
+	switch err := flink.CheckJar(tmp.Name()); {
+	case errors.Is(err, flink.ErrUnsupportedConnector):
+		return msf.InvalidArgumentException.Errorf("An unsupported Kinesis connector version has been detected in the application: %v", err)
+	case err != nil:
 		return msf.CodeValidationException.Errorf("%s: %v", codeName(c), err)
 	}
 	return os.Rename(tmp.Name(), filepath.Join(s.CodeDir, c.SHA256+".jar"))

@@ -200,7 +200,7 @@ func (s *Service) prepare(ctx context.Context, a *app.Application, next *app.Con
 			return err
 		}
 	}
-	if a.Status() == app.Running && a.Version.Configuration.Snapshots && !s.Keeper.Healthy(a.Key) {
+	if a.Status() == app.Running && snapshotFirst(a, next) && !s.Keeper.Healthy(a.Key) {
 		return msf.InvalidApplicationConfigurationException.Errorf(downtime, a.Name)
 	}
 	return nil
@@ -214,7 +214,7 @@ func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuratio
 	if err := s.interrupt(tx, a); err != nil {
 		return nil, err
 	}
-	previous, now := a.Version, s.now()
+	previous, now, first := a.Version, s.now(), snapshotFirst(a, &next)
 	a.Version = app.Version{ID: previous.ID + 1, Token: newID() + newID(), Created: now, UpdatedFrom: previous.ID, Configuration: next}
 	a.Updated = now
 	if err := tx.PutVersion(a.ID, &a.Version); err != nil {
@@ -227,7 +227,13 @@ func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuratio
 		a.Operation = nil
 		return op, tx.PutOperation(a.ID, op)
 	}
-	return op, s.wantRestart(tx, a, op, previous.Configuration.Snapshots, rc)
+	return op, s.wantRestart(tx, a, op, first, rc)
+}
+
+// snapshotFirst tells whether an update begins with a snapshot. One that disables snapshots does not: it is the documented
+// way out for a job that is down (developer guide, "Troubleshoot: application issues").
+func snapshotFirst(a *app.Application, next *app.Configuration) bool {
+	return a.Version.Configuration.Snapshots && next.Snapshots
 }
 
 // wantRestart says where the new job's state will come from. The run configuration is the update's own, never the one
