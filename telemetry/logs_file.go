@@ -1,0 +1,314 @@
+package telemetry
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// fileID tells a file from others, also when its inode was used again: by how its content begins.
+type fileID struct {
+	device, inode uint64
+	head          int64  // so many bytes from the beginning on …
+	sum           uint32 // … have this checksum
+}
+
+// headBytes is how much of a file its identity looks at.
+const headBytes = 512
+
+// place is where a file was left.
+type place struct {
+	fileID
+	offset int64
+}
+
+// cursor reads the file at a path line by line, and when it was rolled the files that came after it.
+type cursor struct {
+	path  string
+	saved *place // where an earlier cursor was; nil: read all there is
+
+	file   *os.File
+	id     fileID
+	offset int64  // everything before it is in a batch
+	buf    []byte // bytes from offset on
+	gone   bool   // nothing is left at the path and all of it was read
+}
+
+func (c *cursor) close() {
+	if c.file != nil {
+		_ = c.file.Close() // it was only read
+		c.file = nil
+	}
+}
+
+// readBytes is how much is read at once.
+const readBytes = 256 << 10
+
+// fill puts lines into b until the batch is full (then it returns true) or the file has no more.
+func (c *cursor) fill(b *batch, draining bool, now func() time.Time) (full bool, err error) {
+	if c.file == nil {
+		if err := c.open(); err != nil || c.file == nil {
+			return false, err
+		}
+	}
+	for {
+		rolled, err := c.rolled() // asked first: what was written before the rolling is then read below
+		if err != nil {
+			return false, err
+		}
+		atEnd, err := c.lines(b, now)
+		if err != nil || !atEnd {
+			return !atEnd, err
+		}
+		if (rolled || draining) && len(c.buf) > 0 {
+			if !c.take(b, len(c.buf), len(c.buf), now) {
+				return true, nil
+			}
+		}
+		if !rolled {
+			return false, nil
+		}
+		next, err := c.following()
+		if err != nil || next == "" {
+			c.gone = err == nil
+			return false, err
+		}
+		if err := c.turnTo(next); err != nil {
+			return false, err
+		}
+		b.move(c)
+	}
+}
+
+// lines takes whole lines until the file ends (true) or the batch is full.
+func (c *cursor) lines(b *batch, now func() time.Time) (atEnd bool, err error) {
+	for {
+		for {
+			i := bytes.IndexByte(c.buf, '\n')
+			if i < 0 {
+				if len(c.buf) <= maxLogMessage {
+					break
+				}
+				i = maxLogMessage // a line without an end: in pieces
+				if !c.take(b, i, i, now) {
+					return false, nil
+				}
+				continue
+			}
+			if !c.take(b, i, i+1, now) {
+				return false, nil
+			}
+		}
+		info, err := c.file.Stat()
+		if err != nil {
+			return true, err
+		}
+		n := len(c.buf)
+		left := info.Size() - c.offset - int64(n)
+		if left < 0 { // it was made shorter: what is there now is new
+			c.offset, c.buf = 0, nil
+			continue
+		}
+		if left == 0 {
+			return true, nil
+		}
+		chunk := make([]byte, int64(n)+min(left, readBytes))
+		copy(chunk, c.buf)
+		m, err := c.file.ReadAt(chunk[n:], c.offset+int64(n))
+		if c.buf = chunk[:n+m]; m == 0 && err != nil && err != io.EOF {
+			return true, fmt.Errorf("read %s: %w", c.path, err)
+		}
+	}
+}
+
+// take makes an event of the first n bytes and passes over the first used. It returns false if the batch is full.
+func (c *cursor) take(b *batch, n, used int, now func() time.Time) bool {
+	line := bytes.TrimRight(c.buf[:n], "\r")
+	if len(line) > 0 && !b.add(logLine(line, now().UnixMilli())) {
+		return false
+	}
+	c.buf, c.offset = c.buf[used:], c.offset+int64(used)
+	b.move(c)
+	return true
+}
+
+// move notes that the place of c is to be saved with the batch.
+func (b *batch) move(c *cursor) {
+	if !slices.Contains(b.moved, c) {
+		b.moved = append(b.moved, c)
+	}
+}
+
+// open finds the file to begin with.
+func (c *cursor) open() error {
+	list, err := c.generations()
+	if err != nil || len(list) == 0 {
+		c.gone = err == nil
+		return err
+	}
+	for _, path := range list {
+		if c.saved == nil {
+			break
+		}
+		found, err := c.resume(path)
+		if err != nil || found {
+			return err
+		}
+	}
+	return c.turnTo(list[0]) // new, or the one that was read is gone: the oldest left comes after it
+}
+
+// resume opens a file if it is the one that was left.
+func (c *cursor) resume(path string) (bool, error) {
+	f, id, size, err := openLog(path)
+	if f == nil || err != nil {
+		return false, err
+	}
+	sum, err := checksum(f, c.saved.head)
+	if err != nil || id.device != c.saved.device || id.inode != c.saved.inode || size < c.saved.offset || sum != c.saved.sum {
+		return false, errors.Join(err, f.Close())
+	}
+	c.file, c.id, c.offset, c.buf = f, id, c.saved.offset, nil
+	return true, nil
+}
+
+// turnTo reads another file from its beginning.
+func (c *cursor) turnTo(path string) error {
+	f, id, _, err := openLog(path)
+	if f == nil || err != nil {
+		return err
+	}
+	c.close()
+	c.file, c.id, c.offset, c.buf, c.gone = f, id, 0, nil, false
+	return nil
+}
+
+// openLog opens a file; nil if there is none.
+func openLog(path string) (*os.File, fileID, int64, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fileID{}, 0, nil
+	}
+	if err != nil {
+		return nil, fileID{}, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fileID{}, 0, errors.Join(err, f.Close())
+	}
+	return f, identify(info), info.Size(), nil
+}
+
+func identify(info fs.FileInfo) fileID {
+	st := info.Sys().(*syscall.Stat_t)
+	return fileID{device: uint64(st.Dev), inode: st.Ino}
+}
+
+func checksum(f *os.File, n int64) (uint32, error) {
+	b := make([]byte, min(n, headBytes))
+	if _, err := f.ReadAt(b, 0); err != nil && err != io.EOF {
+		return 0, fmt.Errorf("read %s: %w", f.Name(), err)
+	}
+	return crc32.ChecksumIEEE(b), nil
+}
+
+// where is what is saved of the cursor.
+func (c *cursor) where() (place, error) {
+	head := min(c.offset, headBytes)
+	sum, err := checksum(c.file, head)
+	p := place{c.id, c.offset}
+	p.head, p.sum = head, sum
+	return p, err
+}
+
+// rolled tells whether another file, or none, is at the path now.
+func (c *cursor) rolled() (bool, error) {
+	info, err := os.Stat(c.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	now := identify(info)
+	return now.device != c.id.device || now.inode != c.id.inode, nil
+}
+
+// following names the file that was begun after the open one; "" if there is none yet.
+func (c *cursor) following() (string, error) {
+	list, err := c.generations()
+	if err != nil || len(list) == 0 {
+		return "", err
+	}
+	for i, path := range list {
+		info, err := os.Stat(path)
+		if err != nil {
+			return "", nil // rolled again at this moment: look again
+		}
+		if id := identify(info); id.device == c.id.device && id.inode == c.id.inode {
+			if i+1 < len(list) {
+				return list[i+1], nil
+			}
+			return "", nil
+		}
+	}
+	return list[0], nil // the open one was deleted: all that are left came after it
+}
+
+// generations lists the rolled files of the path, oldest first, and the path itself.
+func (c *cursor) generations() ([]string, error) {
+	names, err := os.ReadDir(filepath.Dir(c.path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	type rolled struct {
+		path   string
+		number int
+		at     time.Time
+	}
+	var list []rolled
+	current := false
+	for _, n := range names {
+		suffix, ok := strings.CutPrefix(n.Name(), filepath.Base(c.path))
+		if ok && suffix == "" {
+			current = true
+			continue
+		}
+		number, err := strconv.Atoi(strings.TrimPrefix(suffix, "."))
+		if !ok || !strings.HasPrefix(suffix, ".") || err != nil {
+			continue
+		}
+		info, err := n.Info()
+		if err != nil {
+			continue // deleted meanwhile
+		}
+		list = append(list, rolled{c.path + suffix, number, info.ModTime()})
+	}
+	slices.SortFunc(list, func(a, b rolled) int { // log4j2 gives the newest the highest number
+		if d := a.at.Compare(b.at); d != 0 {
+			return d
+		}
+		return a.number - b.number
+	})
+	var paths []string
+	for _, r := range list {
+		paths = append(paths, r.path)
+	}
+	if current {
+		paths = append(paths, c.path)
+	}
+	return paths, nil
+}
