@@ -1,0 +1,167 @@
+package app_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"drey/app"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write what the plan says into testdata instead of comparing")
+
+var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// TestPlan reads scenarios from testdata/plan. A line gives the stored facts and, after |, what is observed; after =>
+// stand the step and the status that follow. Lines that begin with # tell what happens.
+func TestPlan(t *testing.T) {
+	files, err := filepath.Glob("testdata/plan/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scenarios", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) { playFile(t, file) })
+	}
+}
+
+func playFile(t *testing.T, file string) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for line := range strings.SplitSeq(strings.TrimSuffix(string(raw), "\n"), "\n") {
+		if line == "" || line[0] == '#' {
+			out = append(out, line)
+			continue
+		}
+		facts, want, _ := strings.Cut(line, "=>")
+		got, err := play(facts)
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if got != strings.TrimSpace(want) && !*rewrite {
+			t.Errorf("%s\n got => %s", line, got)
+		}
+		out = append(out, strings.TrimSpace(facts)+" => "+got)
+	}
+	if *rewrite {
+		if err := os.WriteFile(file, []byte(strings.Join(out, "\n")+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func play(line string) (string, error) {
+	a := &app.Application{ARN: "arn:orders", Version: app.Version{ID: 2}}
+	o := app.Observed{Wanted: 1, Fingerprint: "wanted"}
+	stored, seen, _ := strings.Cut(line, "|")
+	for _, word := range strings.Fields(stored) {
+		if err := store(a, word); err != nil {
+			return "", err
+		}
+	}
+	for _, word := range strings.Fields(seen) {
+		if err := observe(&o, word); err != nil {
+			return "", err
+		}
+	}
+	step := app.Plan(a, o, now)
+	got := fmt.Sprintf("%s, %s", step.Kind, a.Status())
+	if step.Error != "" {
+		got += ": " + step.Error
+	}
+	return got, nil
+}
+
+// ago reads a duration; an empty one is none.
+func ago(s string) time.Time {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		panic(err)
+	}
+	return now.Add(-d)
+}
+
+func store(a *app.Application, word string) error {
+	name, value, _ := strings.Cut(word, "=")
+	run := func() *app.Run {
+		if a.Run == nil {
+			a.Run = &app.Run{Version: 2}
+		}
+		return a.Run
+	}
+	switch name {
+	case "start", "stop", "force-stop", "update", "delete":
+		kind := map[string]app.Kind{"start": app.Start, "stop": app.Stop, "force-stop": app.ForceStop, "update": app.Update, "delete": app.Delete}[name]
+		a.Operation = &app.Operation{Kind: kind, StepFrom: now}
+	case "since":
+		a.Operation.StepFrom = ago(value)
+	case "snapshot":
+		a.Operation.Snapshot = "s"
+	case "trigger":
+		a.Operation.Trigger = "t"
+	case "stopped":
+		a.Operation.Stopped = true
+	case "fault":
+		a.Operation.Fault = value
+	case "run":
+		run()
+	case "old-run":
+		run().Version = 1
+		a.Run.Placed, a.Run.Submitted, a.Run.Reached = true, ago("1h"), ago("1h")
+	case "placed":
+		run().Placed = true
+	case "submitted":
+		run().Placed, run().Submitted = true, ago("1m")
+	case "reached":
+		run().Placed, run().Submitted, run().Reached = true, ago("1h"), ago(value)
+	case "down":
+		run().DownSince = ago("5s")
+	case "told":
+		run().LastError = value
+	case "cluster":
+		a.Cluster = &app.Cluster{Fingerprint: "wanted"}
+	case "other-cluster":
+		a.Cluster = &app.Cluster{Fingerprint: "other"}
+	default:
+		return fmt.Errorf("unknown fact %q", word)
+	}
+	return nil
+}
+
+func observe(o *app.Observed, word string) error {
+	name, value, _ := strings.Cut(word, "=")
+	switch name {
+	case "jm":
+		o.JobManager = true
+	case "tm":
+		o.TaskManagers = 1
+	case "answers":
+		o.JobManager, o.TaskManagers, o.Answers, o.Slots = true, 1, true, 1
+	case "no-slots":
+		o.Slots = 0
+	case "job":
+		state, tasks, _ := strings.Cut(value, ":")
+		running, err := strconv.Atoi(tasks)
+		if err != nil {
+			return err
+		}
+		o.Job = &app.Job{State: state, Tasks: 2, Running: running}
+	case "exception":
+		o.Job.Exception = value
+	case "savepoint":
+		o.Savepoint = &app.Savepoint{Done: value == "done", Unknown: value == "unknown"}
+		if value == "failed" {
+			o.Savepoint.Failure = "checkpoint-expired"
+		}
+	default:
+		return fmt.Errorf("unknown observation %q", word)
+	}
+	return nil
+}
