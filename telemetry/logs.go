@@ -375,7 +375,7 @@ func (tl *tail) ship(ctx context.Context, b *batch) error {
 		wait = min(2*wait, maxLogBackoff)
 	}
 	a, _ := tl.current()
-	return saveOffsets(ctx, tl.t.c.DB, a.ID, b.moved)
+	return saveOffsets(context.WithoutCancel(ctx), tl.t.c.DB, a.ID, b.moved) // also when closing: else the lines come again
 }
 
 func (tl *tail) drop(a LoggedApplication, n int, hint string, reason error) {
