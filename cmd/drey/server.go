@@ -15,9 +15,11 @@ import (
 	"drey/edge"
 	"drey/iam"
 	"drey/kinesis"
+	"drey/logs"
 	iammodel "drey/model/iam"
 	kinesismodel "drey/model/kinesis"
 	msfmodel "drey/model/kinesisanalyticsv2"
+	logsmodel "drey/model/logs"
 	s3model "drey/model/s3"
 	stsmodel "drey/model/sts"
 	"drey/msf"
@@ -32,13 +34,16 @@ type server struct {
 	*serveCmd
 	log *slog.Logger
 
-	db      *sql.DB
-	ca      *edge.CA
-	iam     *iam.Service
-	s3      *s3.Service
-	kinesis *kinesis.Service
-	msf     *msf.Service
-	keeper  *reconcile.Keeper
+	db       *sql.DB
+	ca       *edge.CA
+	iam      *iam.Service
+	rights   *roleRights
+	s3       *s3.Service
+	logs     *logs.Service
+	observer *observer
+	kinesis  *kinesis.Service
+	msf      *msf.Service
+	keeper   *reconcile.Keeper
 
 	serving []interface {
 		Serve() error
@@ -54,7 +59,7 @@ func (s *server) opened(c io.Closer) { s.closers = append(s.closers, c) }
 // last the door.
 func openServer(ctx context.Context, c *serveCmd, log *slog.Logger) (*server, error) {
 	s := &server{serveCmd: c, log: log}
-	for _, step := range []func(context.Context) error{s.openStores, s.openServices, s.openApplications, s.openEdge} {
+	for _, step := range []func(context.Context) error{s.openStores, s.openServices, s.openTelemetry, s.openApplications, s.openEdge} {
 		if err := step(ctx); err != nil {
 			return s, err
 		}
@@ -82,6 +87,7 @@ func (s *server) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.rights = &roleRights{iam: s.iam}
 	if s.s3, err = s3.Open(ctx, s3.Config{DB: s.db, Dir: s.dir("s3"), Log: s.log, Now: time.Now, ValidatePolicy: iam.ValidateResourcePolicy}); err != nil {
 		return err
 	}
@@ -89,6 +95,10 @@ func (s *server) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.opened(s.kinesis)
+	if s.logs, err = logs.Open(ctx, logs.Config{DB: s.db, Dir: s.dir("logs"), Log: s.log, Now: time.Now}); err != nil {
+		return err
+	}
+	s.opened(s.logs)
 	return nil
 }
 
@@ -105,6 +115,7 @@ func (s *server) services() []*wire.Service {
 		wire.NewService(stsmodel.Model, stsmodel.Ops(s.iam), s.iam.Access),
 		wire.NewService(s3model.Model, s3model.Ops(s.s3), s.s3.Access),
 		wire.NewService(kinesismodel.Model, kinesismodel.Ops(s.kinesis), s.kinesis.Access),
+		wire.NewService(logsmodel.Model, logsmodel.Ops(s.logs), s.logs.Access),
 		wire.NewService(msfmodel.Model, msfmodel.Ops(s.msf), s.msf.Access),
 	}
 }
