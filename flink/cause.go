@@ -3,6 +3,7 @@ package flink
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +15,9 @@ var wrapper = regexp.MustCompile(`^(?:java\.util\.concurrent\.(?:Completion|Exec
 	`runtime\.rest\.handler\.RestHandlerException|runtime\.client\.JobSubmissionException|runtime\.client\.JobExecutionException|util\.concurrent\.FutureUtils\$RetryException)|` +
 	`java\.lang\.RuntimeException: (?:java|org|com|software)\.)`)
 
+// answered matches what an AWS SDK makes of a service's refusal: what is above only passes it on, what is below is plumbing.
+var answered = regexp.MustCompile(`\(Service: [^;,)]+[;,] Status Code: \d+`)
+
 // RootCause turns a Java stack trace round: the innermost cause first, with its first frames, then what it was wrapped
 // in. Whoever reads only the beginning reads the reason.
 func RootCause(trace string) string {
@@ -22,16 +26,7 @@ func RootCause(trace string) string {
 		return ""
 	}
 	blocks := causes(trace)
-	root := len(blocks) - 1
-	for i, b := range blocks { // the deepest cause may be plumbing of the network; the first that is no wrapper is the user's
-		if !wrapper.MatchString(head(b)) {
-			root = i
-			break
-		}
-	}
-	if deeper := len(blocks) - 1; deeper > root && strings.Contains(head(blocks[root]), head(blocks[deeper])) {
-		root = deeper
-	}
+	root := rootOf(blocks)
 	out := firstFrames(blocks[root])
 	for i, b := range blocks {
 		if i != root {
@@ -39,6 +34,22 @@ func RootCause(trace string) string {
 		}
 	}
 	return out
+}
+
+// rootOf picks the block that tells the reason: what AWS answered, or the first that is no wrapper, which is the user's; the
+// deepest may be plumbing of the network.
+func rootOf(blocks []string) int {
+	last := len(blocks) - 1
+	for i := last; i >= 0; i-- {
+		if answered.MatchString(head(blocks[i])) {
+			return i
+		}
+	}
+	root := slices.IndexFunc(blocks, func(b string) bool { return !wrapper.MatchString(head(b)) })
+	if root < 0 || strings.Contains(head(blocks[root]), head(blocks[last])) {
+		return last
+	}
+	return root
 }
 
 // causes splits a trace at its "Caused by" lines.

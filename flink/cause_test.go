@@ -20,6 +20,9 @@ func TestRootCauseBeginsWithTheReason(t *testing.T) {
 			"Caused by: java.lang.RuntimeException: org.apache.flink.kinesis.shaded.software.amazon.awssdk.services.kinesis.model.AccessDeniedException: " + denied + "\n\tat d.E.f(E.java:2)\n" +
 			"Caused by: org.apache.flink.kinesis.shaded.software.amazon.awssdk.services.kinesis.model.AccessDeniedException: " + denied + "\n\tat g.H.i(H.java:3)",
 			"org.apache.flink.kinesis.shaded.software.amazon.awssdk.services.kinesis.model.AccessDeniedException: " + denied},
+		{"a denial that a connector passes on", "org.apache.flink.streaming.connectors.kinesis.util.RegistrarException: Error registering stream: in\n\tat a.B.c(B.java:1)\n" +
+			"Caused by: software.amazon.awssdk.services.kinesis.model.AccessDeniedException: " + denied + " (Service: Kinesis, Status Code: 400, Request ID: 1)\n\tat d.E.f(E.java:2)\n" +
+			"Caused by: java.io.IOException: closed", "software.amazon.awssdk.services.kinesis.model.AccessDeniedException: " + denied},
 		{"a user's exception with plumbing below", "org.apache.flink.util.FlinkException: failed\nCaused by: orders.Unreachable: the shop does not answer\n\tat o.P.q(P.java:1)\n" +
 			"Caused by: java.net.ConnectException: Connection refused", "orders.Unreachable: the shop does not answer"},
 	} {
