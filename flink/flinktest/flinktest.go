@@ -29,8 +29,11 @@ type JobManager struct {
 	URL string
 	// Main decides what becomes of a submission: the trace that main() throws, "" = it hands over its job. nil = "".
 	Main func(Submission) (trace string)
-	// Manual leaves savepoints in progress until Complete or FailSavepoint.
+	// Manual leaves savepoints in progress until Complete or FailSavepoints.
 	Manual bool
+	// After is called when a request that changes something has had its effect and is not answered yet. It must not call
+	// the JobManager.
+	After func(method, path string)
 
 	mu          sync.Mutex
 	slots       int
@@ -70,7 +73,13 @@ func Start(t testing.TB) *JobManager {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.calls = append(m.calls, r.Method+" "+r.URL.Path)
-		mux.ServeHTTP(w, r)
+		answer := httptest.NewRecorder()
+		mux.ServeHTTP(answer, r)
+		if m.After != nil && r.Method != http.MethodGet {
+			m.After(r.Method, r.URL.Path)
+		}
+		w.WriteHeader(answer.Code)
+		_, _ = answer.Body.WriteTo(w) // the client may be gone
 	}))
 	t.Cleanup(s.Close)
 	m.URL = s.URL
