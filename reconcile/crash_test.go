@@ -32,6 +32,9 @@ func live(h *house) {
 		if s.Status != app.SnapshotReady {
 			h.Errorf("the snapshot %s is %s", s.Name, s.Status)
 		}
+		if !strings.Contains(s.Path, s.Trigger) {
+			h.Errorf("the snapshot %s is at %s, which is not its trigger's %s", s.Name, s.Path, s.Trigger)
+		}
 		kind, _, _ := strings.Cut(s.Name, "-")
 		names[s.Path] = kind
 		kinds = append(kinds, kind)
@@ -95,6 +98,20 @@ func TestServerDiesAfterEachEffect(t *testing.T) {
 	}
 	if died != effectsOfLife && !t.Failed() {
 		t.Errorf("the server died %d times, expected %d", died, effectsOfLife)
+	}
+}
+
+// TestServerDiesBeforeEachEffect ends the server when it has stored what it is about to do and has not done it.
+func TestServerDiesBeforeEachEffect(t *testing.T) {
+	for drop := 1; drop <= effectsOfLife; drop++ {
+		t.Run(fmt.Sprint(drop), func(t *testing.T) {
+			h := newHouse(t)
+			h.dropAt = drop
+			live(h)
+			if h.dropAt != 0 {
+				t.Errorf("the server lived: %d effects", h.effects)
+			}
+		})
 	}
 }
 

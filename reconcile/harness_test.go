@@ -47,6 +47,7 @@ type house struct {
 	mu      sync.Mutex         // of the next three, which Flink's side reads as well
 	effects int                // things done to the machine and to Flink
 	cutAt   int                // the server dies after this one; 0 = never
+	dropAt  int                // the server dies before this one; 0 = never
 	cut     context.CancelFunc // ends the server
 	fresh   bool               // a new server for each step
 }
@@ -54,6 +55,7 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	h := &house{T: t, dir: t.TempDir(), clock: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), jm: flinktest.Start(t)}
 	h.jm.After = func(string, string) { h.effect() }
+	h.jm.Before = func(string, string) bool { return h.attempt() == nil }
 	h.machine = &sim.Machine{REST: func(string) string { return h.jm.URL }}
 	db, err := sql.Open(filepath.Join(h.dir, "db"))
 	if err != nil {
@@ -101,6 +103,20 @@ func (h *house) effect() {
 	}
 }
 
+var errDied = errors.New("the server died")
+
+// attempt is called before an effect, and ends the server before the one that the test named.
+func (h *house) attempt() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.effects+1 != h.dropAt {
+		return nil
+	}
+	h.dropAt = 0
+	h.cut()
+	return errDied
+}
+
 // cutting is a driver whose server may die when it has done something and not noted it.
 type cutting struct {
 	driver.Driver
@@ -108,6 +124,9 @@ type cutting struct {
 }
 
 func (c cutting) Ensure(ctx context.Context, cluster driver.Cluster) (driver.Handle, error) {
+	if err := c.h.attempt(); err != nil {
+		return driver.Handle{}, err
+	}
 	handle, err := c.Driver.Ensure(ctx, cluster)
 	c.h.jm.SetSlots(cluster.TaskManagers * cluster.SlotsPerTaskManager)
 	c.h.effect()
@@ -115,6 +134,9 @@ func (c cutting) Ensure(ctx context.Context, cluster driver.Cluster) (driver.Han
 }
 
 func (c cutting) Stop(ctx context.Context, handle driver.Handle) error {
+	if err := c.h.attempt(); err != nil {
+		return err
+	}
 	err := c.Driver.Stop(ctx, handle)
 	c.h.jm.Restart()
 	c.h.effect()

@@ -200,6 +200,9 @@ func TestSavepointThatFlinkForgot(t *testing.T) {
 	if s := h.snapshots(); len(s) != 1 || s[0].Status != app.SnapshotReady || s[0].Path == "" {
 		t.Errorf("the snapshots are %+v", s)
 	}
+	if op := h.lastOperation(); op.Status != app.Successful {
+		t.Errorf("the stop is %s: %s", op.Status, op.Error)
+	}
 }
 
 func TestBoundedJobEndsTheRun(t *testing.T) {

@@ -34,6 +34,8 @@ type JobManager struct {
 	// After is called when a request that changes something has had its effect and is not answered yet. It must not call
 	// the JobManager.
 	After func(method, path string)
+	// Before is called before such a request has an effect; false = it is lost on its way. It must not call the JobManager.
+	Before func(method, path string) bool
 
 	mu          sync.Mutex
 	slots       int
@@ -72,6 +74,9 @@ func Start(t testing.TB) *JobManager {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
+		if m.Before != nil && r.Method != http.MethodGet && !m.Before(r.Method, r.URL.Path) {
+			panic(http.ErrAbortHandler)
+		}
 		m.calls = append(m.calls, r.Method+" "+r.URL.Path)
 		answer := httptest.NewRecorder()
 		mux.ServeHTTP(answer, r)
