@@ -91,7 +91,8 @@ func (l *loop) note(ctx context.Context, a *app.Application, step app.Step) erro
 		}
 		return nil
 	})
-	if err == nil && step.Error != "" {
+	told := step.Kind == app.Finish && a.Operation.Fault != "" // when the fault was noted
+	if err == nil && step.Error != "" && !told {
 		l.Telemetry.Record(ctx, a, "CodeError.InvalidApplicationCode", step.Error)
 	}
 	return err
@@ -103,6 +104,9 @@ func (l *loop) finish(tx *appdb.Tx, a *app.Application, failure string) error {
 	op.End, op.Status, op.Error = l.Now(), app.Successful, short(failure)
 	if failure != "" {
 		op.Status = app.Failed
+		if a.Run != nil {
+			a.Run.LastError = failure
+		}
 	}
 	switch {
 	case op.Kind == app.Stop && failure == "", op.Kind == app.ForceStop:
