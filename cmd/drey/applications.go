@@ -18,11 +18,12 @@ const maxKPUs = 64 // of one application (developer guide, "Managed Service for 
 // openApplications builds what runs applications: the driver, the keeper, and the API that tells it what is wanted.
 func (s *server) openApplications(ctx context.Context) error {
 	d, err := local.Open(local.Config{
-		Dir: s.dir("clusters"), Runtimes: library(s.DataDir), CAPEM: s.ca.Path(), Resolver: s.AppAddress.String(), Log: s.log,
+		Dir: s.dir("clusters"), Runtimes: s.runtimes, CAPEM: s.ca.Path(), Resolver: s.AppAddress.String(), Log: s.log,
 	})
 	if err != nil {
 		return err
 	}
+	s.driver = d
 	s.opened(d)
 	db, err := appdb.Open(ctx, s.db)
 	if err != nil {
@@ -42,7 +43,7 @@ func (s *server) openApplications(ctx context.Context) error {
 	s.msf = msf.Open(msf.Config{
 		DB: db, Keeper: s.keeper, Roles: s.iam, Objects: codeReader{s.rights, s.s3}, CodeDir: s.dir("code"), MaxKPUs: maxKPUs, Now: time.Now,
 		Runtime: func(name string) error {
-			_, err := library(s.DataDir).Find(name)
+			_, err := s.runtimes.Find(name)
 			return err
 		},
 	})

@@ -9,6 +9,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"drey/runtimes"
 )
 
 // serveCmd is `drey serve`.
@@ -22,6 +24,8 @@ type serveCmd struct {
 	KPUMemory  byteSize       `help:"Memory of a Kinesis Processing Unit; AWS gives 4g." default:"4g" placeholder:"SIZE"`
 	Ephemeral  bool           `help:"Keep nothing: data lies in a temporary directory, applications end with the server."`
 	LogLevel   slog.Level     `help:"debug, info, warn or error." default:"info"`
+
+	runtimes runtimes.Library
 }
 
 // Help shows how to use it.
@@ -49,6 +53,7 @@ func (c *serveCmd) Validate() error {
 func (c *serveCmd) Run(ctx context.Context) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 	began := time.Now()
+	c.runtimes = library(c.DataDir) // also of an ephemeral server
 	if c.Ephemeral {
 		dir, err := os.MkdirTemp("", "drey-")
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"drey/driver/local"
 	"drey/edge"
 	"drey/iam"
 	"drey/kinesis"
@@ -41,6 +42,7 @@ type server struct {
 	s3       *s3.Service
 	logs     *logs.Service
 	observer *observer
+	driver   *local.Driver
 	kinesis  *kinesis.Service
 	msf      *msf.Service
 	keeper   *reconcile.Keeper
@@ -197,9 +199,16 @@ func (s *server) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// close ends what was opened, last first.
+// close ends what was opened, last first. Applications go on, except those of an ephemeral server.
 func (s *server) close() error {
 	var first error
+	defer func() {
+		if s.Ephemeral && s.driver != nil {
+			if err := s.driver.Clear(context.Background()); err != nil {
+				s.log.Error("stop the applications of an ephemeral server", "error", err)
+			}
+		}
+	}()
 	for i := range s.closers {
 		if err := s.closers[len(s.closers)-1-i].Close(); err != nil && first == nil {
 			first = err
