@@ -72,14 +72,15 @@ def run(script, cwd, env, show=True, lines=SHOWN_LINES):
     for i, line in enumerate(script.strip().splitlines()):
         say(paint("1", ("$ " if i == 0 else "  ") + line))
     with Progress("running") as clock:
-        done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=cwd, env=env, text=True,
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=cwd, env=env,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said = done.stdout.decode(errors="replace")  # not as text: that would turn carriage returns into lines
     if show or done.returncode:
-        excerpt(done.stdout, lines if not done.returncode else 60)
+        excerpt(said, lines if not done.returncode else 60)
     if done.returncode:
         raise Failed(f"the command ended with code {done.returncode}")
     good(f"{clock.seconds:.1f} s")
-    return done.stdout
+    return said
 
 
 def excerpt(text, lines):
