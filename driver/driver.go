@@ -77,8 +77,9 @@ type Stats struct {
 
 // Driver runs clusters. Every method can be repeated and can be cut in the middle.
 type Driver interface {
-	// Ensure starts what is missing of the cluster, dead processes too, and stops surplus TaskManagers. It returns
-	// when processes are started, not when Flink is ready.
+	// Ensure starts what is missing of the cluster, dead processes too, and stops surplus TaskManagers. The TaskManagers
+	// of a JobManager that has died are started anew: they hold on to its job. It returns when processes are started, not
+	// when Flink is ready.
 	Ensure(ctx context.Context, c Cluster) (Handle, error)
 	// Inspect looks and never acts.
 	Inspect(ctx context.Context, h Handle) (Report, error)

@@ -164,6 +164,9 @@ func (d *Driver) ensure(ctx context.Context, c driver.Cluster) error {
 		return err
 	}
 	s := &sandbox{driver: d, cluster: c, dist: dist, tools: tools, trust: trust, dir: dir, plan: p}
+	if err := s.endOrphans(ctx); err != nil {
+		return err
+	}
 	for _, proc := range s.wanted() {
 		if err := s.ensure(ctx, proc); err != nil {
 			return err

@@ -227,6 +227,20 @@ func (s *sandbox) classes() []string {
 	return []string{"-cp", strings.Join(jars, ":")}
 }
 
+// endOrphans ends the TaskManagers of a JobManager that has died: they hold the classes and tasks of its job, and refuse
+// those of a job with the same id that the next JobManager runs.
+func (s *sandbox) endOrphans(ctx context.Context) error {
+	manager, err := readProcess(s.dir, jobManagerName)
+	if err != nil || manager.alive() {
+		return nil // a first start has none
+	}
+	procs, err := processes(s.dir)
+	if err != nil {
+		return err
+	}
+	return s.driver.end(ctx, s.dir, procs)
+}
+
 // stopSurplus ends what is no longer wanted. Log files stay, for whoever has not read them to the end.
 func (s *sandbox) stopSurplus(ctx context.Context) error {
 	procs, err := processes(s.dir)

@@ -161,8 +161,9 @@ func (m *Machine) ensure(wanted driver.Cluster) {
 	for i := range wanted.TaskManagers {
 		roles[taskManagerName(i+1)] = driver.TaskManager
 	}
+	orphans := !c.processes[jobManagerName].Alive // of a JobManager that has died, or of none yet
 	for process, role := range roles {
-		if !c.processes[process].Alive {
+		if orphans || !c.processes[process].Alive {
 			c.processes[process] = driver.Process{Role: role, Name: process, Alive: true, Started: m.now()}
 			c.starts[process]++
 		}
