@@ -1,0 +1,136 @@
+package cloudwatch
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Keys of the store:
+//
+//	s account region namespace name (dimension value)…   -> when points came last, Unix seconds
+//	p tier partition series time unit                    -> a bucket
+//
+// Strings of index keys end with 00 01 and double a 00 inside as 00 FF, so they sort as the strings do. A partition is a
+// span of time that expires at once.
+const (
+	indexPrefix = 's'
+	pointPrefix = 'p'
+)
+
+// Dimension is a name and value that tell metrics of one name apart.
+type Dimension struct{ Name, Value string }
+
+// series is what makes a metric a metric of its own.
+type series struct {
+	account, region, namespace, name string
+	dimensions                       []Dimension // by name
+}
+
+func newSeries(account, region, namespace, name string, d []Dimension) series {
+	d = slices.Clone(d)
+	slices.SortFunc(d, func(a, b Dimension) int { return strings.Compare(a.Name, b.Name) })
+	return series{account, region, namespace, name, d}
+}
+
+// indexKey begins with the parts that are given; further parts follow them in the order of the fields.
+func indexKey(parts ...string) []byte {
+	k := []byte{indexPrefix}
+	for _, p := range parts {
+		k = append(k, strings.ReplaceAll(p, "\x00", "\x00\xff")...)
+		k = append(k, 0, 1)
+	}
+	return k
+}
+
+func (s series) key() []byte {
+	parts := []string{s.account, s.region, s.namespace, s.name}
+	for _, d := range s.dimensions {
+		parts = append(parts, d.Name, d.Value)
+	}
+	return indexKey(parts...)
+}
+
+var errIndexKey = errors.New("not a key of the index of metrics")
+
+func decodeSeries(key []byte) (s series, err error) {
+	if len(key) == 0 || key[0] != indexPrefix {
+		return s, errIndexKey
+	}
+	var parts []string
+	for rest := key[1:]; len(rest) > 0; {
+		part, after, ok := bytes.Cut(rest, []byte{0, 1})
+		if !ok {
+			return s, errIndexKey
+		}
+		parts = append(parts, strings.ReplaceAll(string(part), "\x00\xff", "\x00"))
+		rest = after
+	}
+	if len(parts) < 4 || len(parts)%2 != 0 {
+		return s, errIndexKey
+	}
+	s = series{account: parts[0], region: parts[1], namespace: parts[2], name: parts[3]}
+	for p := parts[4:]; len(p) > 0; p = p[2:] {
+		s.dimensions = append(s.dimensions, Dimension{p[0], p[1]})
+	}
+	return s, nil
+}
+
+// after is the first key behind all keys that begin with k.
+func after(k []byte) []byte {
+	return append(bytes.Clone(k), 0xff)
+}
+
+// seriesID stands for a series in point keys.
+type seriesID [16]byte
+
+func (s series) id() (id seriesID) {
+	sum := sha256.Sum256(s.key())
+	copy(id[:], sum[:])
+	return id
+}
+
+// tier is a width of buckets and how long they are kept.
+type tier struct {
+	code      byte
+	width     int64 // seconds
+	partition int64 // seconds
+	keep      time.Duration
+}
+
+const day = 24 * time.Hour
+
+// tiers are ordered from fine to coarse.
+var tiers = []tier{
+	{code: 1, width: 1, partition: 3600, keep: 3 * time.Hour},
+	{code: 2, width: 60, partition: 86400, keep: 15 * day},
+	{code: 3, width: 300, partition: 4 * 86400, keep: 63 * day},
+	{code: 4, width: 3600, partition: 30 * 86400, keep: 455 * day},
+}
+
+// start is the Unix time at which the bucket of t begins.
+func (t tier) start(at int64) int64 { return floor(at, t.width) }
+
+func floor(v, unit int64) int64 { return v - ((v%unit)+unit)%unit }
+
+// prefix is what all keys of the partition begin with that holds the Unix time at.
+func (t tier) prefix(at int64) []byte {
+	return binary.BigEndian.AppendUint32([]byte{pointPrefix, t.code}, uint32(at/t.partition))
+}
+
+// pointKey is the key of the bucket that holds the Unix time at.
+func (t tier) pointKey(id seriesID, at int64, unit string) []byte {
+	k := append(t.prefix(at), id[:]...)
+	k = binary.BigEndian.AppendUint64(k, uint64(t.start(at)))
+	return append(k, unit...)
+}
+
+const pointTime = 2 + 4 + len(seriesID{}) // where the time begins in a point key
+
+func decodePoint(key []byte) (at int64, unit string) {
+	return int64(binary.BigEndian.Uint64(key[pointTime:])), string(key[pointTime+8:])
+}

@@ -1,0 +1,201 @@
+package cloudwatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	model "drey/model/cloudwatch"
+	"drey/store/kv"
+	"drey/wire"
+)
+
+// Datum is one sample that the server itself reports.
+type Datum struct {
+	Name       string
+	Dimensions []Dimension
+	Time       time.Time
+	Value      float64 // finite
+	Unit       string  // of StandardUnit; "" = None
+}
+
+// point is a bucket of samples on its way into the store.
+type point struct {
+	series series
+	at     int64 // Unix seconds
+	unit   string
+	fine   bool // StorageResolution 1
+	bucket bucket
+}
+
+// Put stores samples of the server itself, whose namespaces are AWS's own. When it returns nil they are durable.
+func (s *Service) Put(_ context.Context, account, region, namespace string, data []Datum) error {
+	points := make([]point, len(data))
+	for i, d := range data {
+		if math.IsNaN(d.Value) || math.IsInf(d.Value, 0) {
+			return fmt.Errorf("put %s: %v is no sample", d.Name, d.Value)
+		}
+		points[i] = point{
+			series: newSeries(account, region, namespace, d.Name, d.Dimensions),
+			at:     d.Time.Unix(), unit: unitOf(model.StandardUnit(d.Unit)), bucket: sample(d.Value, 1),
+		}
+	}
+	return s.store(points)
+}
+
+// PutMetricData checks everything first: a refused request leaves nothing.
+func (s *Service) PutMetricData(ctx context.Context, in *model.PutMetricDataInput) (*model.PutMetricDataOutput, error) {
+	r := wire.FromContext(ctx)
+	v := &validation{now: s.now()}
+	v.request(in)
+	if err := v.err(); err != nil {
+		return nil, err
+	}
+	var points []point
+	add := func(data []model.MetricDatum) {
+		for i := range data {
+			points = append(points, newPoint(r, *in.Namespace, &data[i], v.now))
+		}
+	}
+	add(in.MetricData)
+	for i := range in.EntityMetricData {
+		add(in.EntityMetricData[i].MetricData)
+	}
+	if err := s.store(points); err != nil {
+		return nil, err
+	}
+	return &model.PutMetricDataOutput{}, nil
+}
+
+// newPoint translates a datum that was checked.
+func newPoint(r *wire.Request, namespace string, d *model.MetricDatum, now time.Time) point {
+	p := point{
+		series: newSeries(r.Account, r.Region, namespace, *d.MetricName, dimensionsOf(d.Dimensions)),
+		at:     now.Unix(), unit: unitOf(d.Unit), fine: deref(d.StorageResolution) == 1,
+	}
+	if d.Timestamp != nil {
+		p.at = d.Timestamp.Unix()
+	}
+	switch {
+	case d.StatisticValues != nil:
+		t := d.StatisticValues
+		p.bucket = statisticSet(*t.SampleCount, *t.Sum, *t.Minimum, *t.Maximum)
+	case d.Value != nil:
+		p.bucket = sample(*d.Value, 1)
+	default:
+		var all []bucket
+		for i, value := range d.Values {
+			count := 1.0
+			if d.Counts != nil {
+				count = d.Counts[i]
+			}
+			if count > 0 {
+				all = append(all, sample(value, count))
+			}
+		}
+		p.bucket = fold(all...)
+	}
+	return p
+}
+
+func unitOf(u model.StandardUnit) string {
+	if u == "" {
+		return string(model.StandardUnitNone)
+	}
+	return string(u)
+}
+
+func dimensionsOf(in []model.Dimension) []Dimension {
+	out := make([]Dimension, len(in))
+	for i, d := range in {
+		out[i] = Dimension{*d.Name, *d.Value}
+	}
+	return out
+}
+
+// store writes points into the buckets of all tiers and tells the index, in one durable write.
+func (s *Service) store(points []point) error {
+	now := s.now()
+	noted, sweep := s.due(points, now)
+	err := s.kv.Write(func(b kv.Batch) error {
+		for _, p := range points {
+			if p.bucket.count == 0 {
+				continue
+			}
+			value, id := p.bucket.encode(), p.series.id()
+			for _, t := range tiers {
+				if t.width < 60 && !p.fine {
+					continue
+				}
+				if err := b.Merge(t.pointKey(id, p.at, p.unit), value); err != nil {
+					return err
+				}
+			}
+		}
+		for _, n := range noted {
+			if err := b.Merge(n.key(), encodeTime(now.Unix())); err != nil {
+				return err
+			}
+		}
+		if sweep {
+			return expire(b, now)
+		}
+		return nil
+	})
+	if err != nil {
+		s.forget(noted)
+		return fmt.Errorf("put metrics: %w", err)
+	}
+	return nil
+}
+
+const (
+	noteEvery  = 60 // seconds; the index knows the last points of a series no more exactly
+	sweepEvery = time.Hour
+	maxNoted   = 20000
+)
+
+// due lists the series that the index has not been told of for a while, and says whether it is time to expire.
+func (s *Service) due(points []point, now time.Time) (noted []series, sweep bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.noted) > maxNoted {
+		clear(s.noted)
+	}
+	for _, p := range points {
+		if p.bucket.count == 0 {
+			continue
+		}
+		id := p.series.id()
+		if last, ok := s.noted[id]; !ok || now.Unix()-last >= noteEvery {
+			s.noted[id] = now.Unix()
+			noted = append(noted, p.series)
+		}
+	}
+	sweep = now.Sub(s.swept) >= sweepEvery
+	if sweep {
+		s.swept = now
+	}
+	return noted, sweep
+}
+
+// forget takes back what due noted of a write that failed.
+func (s *Service) forget(noted []series) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range noted {
+		delete(s.noted, n.id())
+	}
+}
+
+// expire removes the partitions that have passed entirely.
+func expire(b kv.Batch, now time.Time) error {
+	var errs []error
+	for _, t := range tiers {
+		oldest := now.Add(-t.keep).Unix()
+		errs = append(errs, b.DeleteRange(t.prefix(0), t.prefix(oldest)))
+	}
+	return errors.Join(errs...)
+}
