@@ -78,7 +78,7 @@ type Savepoint struct {
 const (
 	StartTimeout     = 5 * time.Minute
 	SavepointTimeout = 10 * time.Minute
-	SettleTime       = 3 * time.Second
+	SettleTime       = 10 * time.Second // on two busy cores a consumer is refused its stream several seconds after its task began
 )
 
 // Plan names the next step for an application.
