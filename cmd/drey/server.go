@@ -12,11 +12,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"drey/cloudwatch"
 	"drey/driver/local"
 	"drey/edge"
 	"drey/iam"
 	"drey/kinesis"
 	"drey/logs"
+	cloudwatchmodel "drey/model/cloudwatch"
 	iammodel "drey/model/iam"
 	kinesismodel "drey/model/kinesis"
 	msfmodel "drey/model/kinesisanalyticsv2"
@@ -35,17 +37,18 @@ type server struct {
 	*serveCmd
 	log *slog.Logger
 
-	db       *sql.DB
-	ca       *edge.CA
-	iam      *iam.Service
-	rights   *roleRights
-	s3       *s3.Service
-	logs     *logs.Service
-	observer *observer
-	driver   *local.Driver
-	kinesis  *kinesis.Service
-	msf      *msf.Service
-	keeper   *reconcile.Keeper
+	db         *sql.DB
+	ca         *edge.CA
+	iam        *iam.Service
+	rights     *roleRights
+	s3         *s3.Service
+	logs       *logs.Service
+	cloudwatch *cloudwatch.Service
+	observer   *observer
+	driver     *local.Driver
+	kinesis    *kinesis.Service
+	msf        *msf.Service
+	keeper     *reconcile.Keeper
 
 	serving []interface {
 		Serve() error
@@ -101,6 +104,10 @@ func (s *server) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.opened(s.logs)
+	if s.cloudwatch, err = cloudwatch.Open(ctx, cloudwatch.Config{Dir: s.dir("metrics"), Log: s.log, Now: time.Now}); err != nil {
+		return err
+	}
+	s.opened(s.cloudwatch)
 	return nil
 }
 
@@ -117,6 +124,7 @@ func (s *server) services() []*wire.Service {
 		wire.NewService(stsmodel.Model, stsmodel.Ops(s.iam), s.iam.Access),
 		wire.NewService(s3model.Model, s3model.Ops(s.s3), s.s3.Access),
 		wire.NewService(kinesismodel.Model, kinesismodel.Ops(s.kinesis), s.kinesis.Access),
+		wire.NewService(cloudwatchmodel.Model, cloudwatchmodel.Ops(s.cloudwatch), s.cloudwatch.Access),
 		wire.NewService(logsmodel.Model, logsmodel.Ops(s.logs), s.logs.Access),
 		wire.NewService(msfmodel.Model, msfmodel.Ops(s.msf), s.msf.Access),
 	}
