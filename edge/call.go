@@ -162,7 +162,11 @@ func (c *call) routeQuery(scoped string) error {
 		return bodyError(err)
 	}
 	c.r.Body = io.NopCloser(strings.NewReader(string(raw)))
-	if c.form, err = url.ParseQuery(string(raw)); err != nil {
+	text, err := plain(c.r.Header, raw)
+	if err != nil {
+		return err
+	}
+	if c.form, err = url.ParseQuery(string(text)); err != nil {
 		return wire.ErrorCode{Code: "MalformedQueryString", Status: 400}.Errorf("The query string contains a syntax error: %v", err)
 	}
 	for name, values := range c.r.URL.Query() {
@@ -204,8 +208,11 @@ func firstLabel(host string) string {
 
 func (c *call) read(body io.ReadCloser) error {
 	raw, err := io.ReadAll(http.MaxBytesReader(c.w, body, sigv4.MaxBody))
-	c.body = raw
-	return bodyError(err)
+	if err != nil {
+		return bodyError(err)
+	}
+	c.body, err = plain(c.r.Header, raw)
+	return err
 }
 
 func bodyError(err error) error {
