@@ -1,6 +1,7 @@
 """Shows a story on a terminal: steps with their command, outcome and time; plain text when nobody looks."""
 
 import itertools
+import re
 import subprocess
 import sys
 import threading
@@ -85,7 +86,8 @@ def run(script, cwd, env, show=True, lines=SHOWN_LINES):
 
 def excerpt(text, lines):
     # A transfer redraws its progress with carriage returns; only the last state of such a line is of interest.
-    all_lines = [line.split("\r")[-1].rstrip() for line in text.rstrip().splitlines()]
+    all_lines = [re.sub("\x1b\\[[0-9;]*m", "", line.rstrip("\r").split("\r")[-1]).rstrip() for line in text.split("\n")]
+    all_lines = [line for line in all_lines if line]
     for line in all_lines[:lines]:
         say(paint("2", "  " + line[:160]))
     if len(all_lines) > lines:
