@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -48,6 +49,11 @@ var (
 	}
 )
 
+// texts are the messages that go with a spelling, where the reason's own would not fit.
+var texts = map[string]string{
+	"InvalidAccessKeyId": "The AWS Access Key Id you provided does not exist in our records.",
+}
+
 // fail answers with an error, in the protocol of the request.
 func (c *call) fail(err error) {
 	e, internal := wire.AsError(err)
@@ -63,7 +69,7 @@ func (c *call) fail(err error) {
 	}
 	if spelled, ok := d.errors[e.Code]; ok {
 		spelled.Member = e.Member
-		e = &wire.Error{ErrorCode: spelled, Message: e.Message, Fields: e.Fields}
+		e = &wire.Error{ErrorCode: spelled, Message: cmp.Or(texts[spelled.Code], e.Message), Fields: e.Fields}
 	}
 	head := c.w.Header()
 	head.Set("x-amzn-RequestId", c.req.ID)
