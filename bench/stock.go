@@ -133,11 +133,11 @@ func javaHome() (string, error) {
 // java starts a JVM that has a resolver and runtime properties of its own, and else the machine's view.
 func (f stockFlink) java(name, class string) (*exec.Cmd, error) {
 	conf := filepath.Join(f.work, "conf")
-	args := []string{"--proc", "/proc", "--dev", "/dev", "--die-with-parent"}
+	args := []string{"--proc", "/proc", "--dev", "/dev", "--die-with-parent", "--bind", filepath.Join(f.work, "tmp"), "/tmp"}
 	for _, dir := range []string{"/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ssl", "/etc/java-17-openjdk", "/etc/passwd", "/etc/hosts", "/etc/nsswitch.conf", f.home} {
 		args = append(args, "--ro-bind-try", dir, dir)
 	}
-	args = append(args, "--bind", filepath.Join(f.work, "tmp"), "/tmp", "--bind", f.work, f.work,
+	args = append(args, "--bind", f.work, f.work,
 		"--ro-bind", filepath.Join(conf, "resolv.conf"), "/etc/resolv.conf",
 		"--ro-bind", filepath.Join(conf, "application_properties.json"), "/etc/flink/application_properties.json")
 	jars, err := filepath.Glob(filepath.Join(f.home, "lib", "*.jar"))
