@@ -1,0 +1,353 @@
+package telemetry
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Namespace is where all metrics of applications go.
+const Namespace = "AWS/KinesisAnalytics"
+
+// Dimension is a name and value of a sample.
+type Dimension struct{ Name, Value string }
+
+// Datum is one sample. Its value is finite; its unit is one of CloudWatch's.
+type Datum struct {
+	Name       string
+	Dimensions []Dimension
+	Time       time.Time
+	Value      float64
+	Unit       string
+}
+
+// MetricSink takes samples. When Put returns nil they are durable.
+type MetricSink interface {
+	Put(ctx context.Context, account, region, namespace string, data []Datum) error
+}
+
+// Container is the use of resources by one TaskManager since its start.
+type Container struct {
+	Name                   string
+	CPUSeconds             float64
+	CPULimit               float64 // cores
+	MemoryBytes, MemoryMax int64
+	DiskBytes, DiskMax     int64
+}
+
+// Application is what the Receiver must know of who reports.
+type Application struct {
+	Account, Region, Name string
+	MetricsLevel          string // APPLICATION (also ""), TASK, OPERATOR or PARALLELISM
+	// Containers measures the TaskManagers; nil = not measured. It is called twice a minute, never at the same time.
+	Containers func(context.Context) ([]Container, error)
+}
+
+// Facts are what the keeper of an application knows and Flink's reports do not tell.
+type Facts struct {
+	DownSince time.Time // since when the job is not running; zero = it runs
+	Restarts  int       // how often the job was submitted anew after its JobManager died
+	KPUs      int       // in use, the one of orchestration included; 0 = not known
+}
+
+// ReceiverConfig is what a Receiver needs.
+type ReceiverConfig struct {
+	Sink MetricSink
+	Log  *slog.Logger     // nil = slog.Default
+	Now  func() time.Time // nil = time.Now
+	Tick time.Duration    // how often facts and containers are looked at; 0 = every 5 seconds
+}
+
+// Receiver takes reports of applications that are registered.
+type Receiver struct {
+	ReceiverConfig
+	mu     sync.Mutex
+	apps   map[string]*reporter // by token
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// NewReceiver starts the clock of the Receiver.
+func NewReceiver(ctx context.Context, c ReceiverConfig) *Receiver {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Tick == 0 {
+		c.Tick = 5 * time.Second
+	}
+	r := &Receiver{ReceiverConfig: c, apps: map[string]*reporter{}, done: make(chan struct{})}
+	ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	go r.run(ctx)
+	return r
+}
+
+// Close stops the clock. Reports are taken as long as somebody hands them in.
+func (r *Receiver) Close() error {
+	r.cancel()
+	<-r.done
+	return nil
+}
+
+// Register lets the application report under the token. Doing it again replaces what is known of the application and
+// keeps what was reported.
+func (r *Receiver) Register(token string, a Application) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.apps[token]
+	if p == nil {
+		p = &reporter{sampled: map[string]int64{}, cpu: map[string]cpuUse{}}
+		r.apps[token] = p
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.app = a
+}
+
+// Unregister forgets the application. Unknown tokens are no error.
+func (r *Receiver) Unregister(token string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.apps, token)
+}
+
+// Observe hands in facts of a registered application; they hold until the next ones. It is cheap.
+func (r *Receiver) Observe(token string, f Facts) {
+	if p := r.reporter(token); p != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.facts = f
+	}
+}
+
+func (r *Receiver) reporter(token string) *reporter {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.apps[token]
+}
+
+// ErrUnknownToken is the answer to reports of nobody that is registered.
+var ErrUnknownToken = errors.New("no application reports under this token")
+
+const maxReport = 64 << 20 // bytes of one report, unpacked
+
+// Write takes one report in the Influx line protocol, gzip or plain. Lines that cannot be read are an error, the other
+// lines of the report count.
+func (r *Receiver) Write(ctx context.Context, token string, body io.Reader) error {
+	p := r.reporter(token)
+	if p == nil {
+		return ErrUnknownToken
+	}
+	text, err := unpack(body)
+	if err != nil {
+		return fmt.Errorf("metrics report: %w", err)
+	}
+	var lines []line
+	bad := parseLines(text, func(l line) { lines = append(lines, l) })
+	a, data := p.report(lines, r.Now())
+	if err := r.put(ctx, a, data); err != nil {
+		return err
+	}
+	return bad
+}
+
+func unpack(body io.Reader) ([]byte, error) {
+	b := bufio.NewReader(body)
+	var in io.Reader = b
+	if magic, _ := b.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b { // a shorter body is no gzip
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return nil, err
+		}
+		in = z
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxReport+1))
+	if err == nil && len(text) > maxReport {
+		err = fmt.Errorf("more than %d bytes", maxReport)
+	}
+	return text, err
+}
+
+func (r *Receiver) put(ctx context.Context, a Application, data []Datum) error {
+	if len(data) == 0 {
+		return nil
+	}
+	if err := r.Sink.Put(ctx, a.Account, a.Region, Namespace, data); err != nil {
+		return fmt.Errorf("metrics of %s: %w", a.Name, err)
+	}
+	return nil
+}
+
+func (r *Receiver) run(ctx context.Context) {
+	defer close(r.done)
+	t := time.NewTicker(r.Tick)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			r.tick(ctx)
+		}
+	}
+}
+
+// tick publishes what no report tells.
+func (r *Receiver) tick(ctx context.Context) {
+	r.mu.Lock()
+	apps := make([]*reporter, 0, len(r.apps))
+	for _, p := range r.apps {
+		apps = append(apps, p)
+	}
+	r.mu.Unlock()
+	for _, p := range apps {
+		a, data := p.observed(r.Now())
+		containers, err := p.containers(ctx, r.Now())
+		if err != nil && ctx.Err() == nil {
+			r.Log.Debug("measure containers", "application", a.Name, "error", err)
+		}
+		if err := r.put(ctx, a, append(data, containers...)); err != nil && ctx.Err() == nil {
+			r.Log.Error("publish metrics", "application", a.Name, "error", err)
+		}
+	}
+}
+
+// reporter is one application's state.
+type reporter struct {
+	mu      sync.Mutex
+	app     Application
+	facts   Facts
+	sampled map[string]int64 // part of which minute was sampled last, by metric, dimensions and reporting entity
+	swept   int64
+	cpu     map[string]cpuUse
+}
+
+// cpuUse is a measurement that the next one is compared with.
+type cpuUse struct {
+	at      time.Time
+	seconds float64
+}
+
+// due tells, once for each part of a minute, that a sample of the series is wanted.
+func (p *reporter) due(series string, perMinute int, now time.Time) bool {
+	part := now.UnixMilli() * int64(perMinute) / 60000
+	if last, ok := p.sampled[series]; ok && last >= part {
+		return false
+	}
+	p.sampled[series] = part
+	return true
+}
+
+// forget drops series of subtasks and processes that are long gone, so that restarts do not pile up.
+func (p *reporter) forget(now time.Time) {
+	const many = 50000
+	if minute := now.Unix() / 60; len(p.sampled) > many && p.swept != minute {
+		clear(p.sampled)
+		p.swept = minute
+	}
+}
+
+// report turns the lines of one process into samples.
+func (p *reporter) report(lines []line, now time.Time) (Application, []Datum) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.forget(now)
+	whole := map[string]float64{} // divisors, by measurement and process
+	for _, l := range lines {
+		whole[l.measurement+"\x00"+process(l)] = l.fields["value"]
+	}
+	var data []Datum
+	for _, l := range lines {
+		for i := range byMeasurement[l.measurement] {
+			m := &byMeasurement[l.measurement][i]
+			if v, ok := p.value(m, l, whole); ok {
+				data = p.sample(data, m, l, v, now)
+			}
+		}
+		if name, pairs, ok := custom(l); ok {
+			data = p.custom(data, l, name, pairs, now)
+		}
+	}
+	return p.app, p.downtime(data, lines, now)
+}
+
+// process names the reporting JVM.
+func process(l line) string { return l.tags["host"] + "/" + l.tags["tm_id"] }
+
+// value computes what the metric has in this line.
+func (p *reporter) value(m *metric, l line, whole map[string]float64) (float64, bool) {
+	v, ok := l.fields[m.field]
+	if !ok {
+		return 0, false
+	}
+	if m.divisor != "" {
+		v /= whole[m.divisor+"\x00"+process(l)]
+	}
+	if m.scale != 0 {
+		v *= m.scale
+	}
+	if m.restarts {
+		v += float64(p.facts.Restarts)
+	}
+	if m.up && !p.facts.DownSince.IsZero() {
+		v = 0
+	}
+	return v, !math.IsNaN(v) && !math.IsInf(v, 0)
+}
+
+// sample adds the line's value in each scope that the application publishes.
+func (p *reporter) sample(data []Datum, m *metric, l line, v float64, now time.Time) []Datum {
+	for i, s := range m.scopes {
+		if s.level > levels[p.app.MetricsLevel] {
+			continue
+		}
+		if !p.due(fmt.Sprint(m.name, "\x00", m.from, "\x00", i, "\x00", entity(l)), m.minute, now) {
+			continue
+		}
+		data = append(data, p.datum(m.name, m.unit, v, now, s.of(l)))
+	}
+	return data
+}
+
+// entity tells apart what reports under one measurement. A job, task or subtask that starts anew goes on where the one
+// before it was.
+func entity(l line) string {
+	var b strings.Builder
+	for _, tag := range []string{"host", "tm_id", "task_id", "operator_id", "operator_name", "subtask_index", "stream", "shardId", "topic", "partition", "client_id"} {
+		b.WriteString(l.tags[tag])
+		b.WriteByte(0)
+	}
+	return b.String()
+}
+
+// of gives the dimensions of the scope beside Application.
+func (s scope) of(l line) []Dimension {
+	out := make([]Dimension, 0, len(s.dimensions)+1)
+	for _, d := range s.dimensions {
+		value, constant := strings.CutPrefix(d.tag, "=")
+		if !constant {
+			value = noBlanks(l.tags[d.tag])
+		}
+		out = append(out, Dimension{d.name, value})
+	}
+	return out
+}
+
+// noBlanks writes Flink's names as the service does.
+func noBlanks(s string) string {
+	return strings.Join(strings.Fields(s), "_")
+}
+
+func (p *reporter) datum(name, unit string, v float64, now time.Time, dimensions []Dimension) Datum {
+	return Datum{Name: name, Unit: unit, Value: v, Time: now, Dimensions: append(dimensions, Dimension{"Application", p.app.Name})}
+}
