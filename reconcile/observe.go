@@ -70,7 +70,7 @@ func (l *loop) observe(ctx context.Context, a *app.Application) (s sight, err er
 			s.TaskManagers++
 		}
 	}
-	if s.JobManager && a.Run != nil {
+	if a.Run != nil {
 		l.Telemetry.Watch(a, token, s.report)
 	}
 	if s.JobManager {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"drey/app/appdb"
-	"drey/driver/local"
 	"drey/edge"
 	"drey/msf"
 	"drey/reconcile"
@@ -15,16 +14,8 @@ import (
 
 const maxKPUs = 64 // of one application (developer guide, "Managed Service for Apache Flink quota")
 
-// openApplications builds what runs applications: the driver, the keeper, and the API that tells it what is wanted.
+// openApplications builds what keeps applications: the keeper, and the API that tells it what is wanted.
 func (s *server) openApplications(ctx context.Context) error {
-	d, err := local.Open(local.Config{
-		Dir: s.dir("clusters"), Runtimes: s.runtimes, CAPEM: s.ca.Path(), Resolver: s.AppAddress.String(), Log: s.log,
-	})
-	if err != nil {
-		return err
-	}
-	s.driver = d
-	s.opened(d)
 	db, err := appdb.Open(ctx, s.db)
 	if err != nil {
 		return err
@@ -33,7 +24,7 @@ func (s *server) openApplications(ctx context.Context) error {
 		return err
 	}
 	s.keeper, err = reconcile.Open(ctx, reconcile.Config{
-		DB: db, Driver: d, Tokens: s.iam, Telemetry: s.observer, StateDir: s.dir("state"), CodeDir: s.dir("code"),
+		DB: db, Driver: s.driver, Tokens: s.iam, Telemetry: s.observer, StateDir: s.dir("state"), CodeDir: s.dir("code"),
 		KPUMemory: int64(s.KPUMemory), Credentials: s.credentialsURI(), TelemetryHost: edge.TelemetryHost, Log: s.log, Now: time.Now,
 	})
 	if err != nil {

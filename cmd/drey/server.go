@@ -64,7 +64,7 @@ func (s *server) opened(c io.Closer) { s.closers = append(s.closers, c) }
 // last the door.
 func openServer(ctx context.Context, c *serveCmd, log *slog.Logger) (*server, error) {
 	s := &server{serveCmd: c, log: log}
-	for _, step := range []func(context.Context) error{s.openStores, s.openServices, s.openTelemetry, s.openApplications, s.openEdge} {
+	for _, step := range []func(context.Context) error{s.openStores, s.openServices, s.openDriver, s.openTelemetry, s.openApplications, s.openEdge} {
 		if err := step(ctx); err != nil {
 			return s, err
 		}
@@ -111,6 +111,17 @@ func (s *server) openServices(ctx context.Context) (err error) {
 	return nil
 }
 
+func (s *server) openDriver(context.Context) (err error) {
+	s.driver, err = local.Open(local.Config{
+		Dir: s.dir("clusters"), Runtimes: s.runtimes, CAPEM: s.ca.Path(), Resolver: s.AppAddress.String(), Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.opened(s.driver)
+	return nil
+}
+
 // denied reports what audit mode lets pass; what enforce mode denies is reported by the edge.
 func (s *server) denied(_ context.Context, d iam.Denial) {
 	if d.Passed {
@@ -133,7 +144,7 @@ func (s *server) services() []*wire.Service {
 func (s *server) openEdge(ctx context.Context) error {
 	h := edge.New(edge.Config{
 		Services: s.services(), Credentials: s.iam.Credentials, Authorize: s.iam.Authorize, Region: s.Region, Log: s.log, Now: time.Now,
-		ApplicationCredentials: s.applicationCredentials,
+		ApplicationCredentials: s.applicationCredentials, Telemetry: s.observer.receiver.Write,
 	})
 	l, err := edge.Listen(ctx, "tcp", s.Listen.String())
 	if err != nil {

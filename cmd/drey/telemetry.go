@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"drey/app"
+	"drey/cloudwatch"
 	"drey/driver"
 	"drey/logs"
 	"drey/telemetry"
@@ -17,11 +20,16 @@ const drainTimeout = 5 * time.Second
 
 // observer carries what running applications say to CloudWatch and Logs.
 type observer struct {
-	tailer *telemetry.Tailer
-	log    *slog.Logger
+	tailer   *telemetry.Tailer
+	receiver *telemetry.Receiver
+	stats    func(context.Context, driver.Handle) ([]driver.Stats, error)
+	log      *slog.Logger
+
+	mu     sync.Mutex
+	tokens map[string]string // by the application's id: who reports metrics under it
 }
 
-// openTelemetry builds the way of log lines.
+// openTelemetry builds the ways of log lines and metrics.
 func (s *server) openTelemetry(ctx context.Context) error {
 	tailer, err := telemetry.NewTailer(ctx, telemetry.TailerConfig{
 		DB: s.db, Sink: logSink{s.logs}, Allowed: s.mayLog, Log: s.log, Now: time.Now,
@@ -30,7 +38,9 @@ func (s *server) openTelemetry(ctx context.Context) error {
 		return err
 	}
 	s.opened(tailer)
-	s.observer = &observer{tailer: tailer, log: s.log}
+	receiver := telemetry.NewReceiver(ctx, telemetry.ReceiverConfig{Sink: metricSink{s.cloudwatch}, Log: s.log, Now: time.Now})
+	s.opened(receiver)
+	s.observer = &observer{tailer: tailer, receiver: receiver, stats: s.driver.Stats, log: s.log, tokens: map[string]string{}}
 	return nil
 }
 
@@ -58,12 +68,52 @@ func logged(a *app.Application) telemetry.LoggedApplication {
 }
 
 // Watch follows a running application.
-func (o *observer) Watch(a *app.Application, _ string, r driver.Report) {
+func (o *observer) Watch(a *app.Application, token string, r driver.Report) {
 	o.tailer.Follow(logged(a), r.LogFiles)
+	o.mu.Lock()
+	o.tokens[a.ID] = token
+	o.mu.Unlock()
+	c := a.Version.Configuration
+	o.receiver.Register(token, telemetry.Application{
+		Account: a.Account, Region: a.Region, Name: a.Name, MetricsLevel: c.Monitoring.Metrics, Containers: o.containers(a),
+	})
+	const orchestration = 1 // KPU, beside those that run tasks (developer guide, "Metrics and dimensions")
+	o.receiver.Observe(token, telemetry.Facts{DownSince: a.Run.DownSince, Restarts: a.Run.Resumed, KPUs: c.Parallelism.KPUs() + orchestration})
 }
 
-// Forget ends following, after what is left was shipped.
+// containers measures the TaskManagers of an application.
+func (o *observer) containers(a *app.Application) func(context.Context) ([]telemetry.Container, error) {
+	if a.Cluster == nil || a.Cluster.Handle == nil {
+		return nil
+	}
+	return func(ctx context.Context) ([]telemetry.Container, error) {
+		var h driver.Handle
+		if err := json.Unmarshal(a.Cluster.Handle, &h); err != nil {
+			return nil, err
+		}
+		stats, err := o.stats(ctx, h)
+		if errors.Is(err, driver.ErrNoCluster) {
+			return nil, nil
+		}
+		var list []telemetry.Container
+		for _, s := range stats {
+			if s.Role == driver.TaskManager {
+				list = append(list, telemetry.Container{
+					Name: s.Process, CPUSeconds: s.CPUSeconds, CPULimit: s.CPULimit, MemoryBytes: s.MemoryBytes, MemoryMax: s.MemoryMax,
+					DiskBytes: s.DiskBytes, DiskMax: s.DiskMax,
+				})
+			}
+		}
+		return list, err
+	}
+}
+
+// Forget ends following, after what is left of the log was shipped.
 func (o *observer) Forget(a *app.Application) {
+	o.mu.Lock()
+	o.receiver.Unregister(o.tokens[a.ID])
+	delete(o.tokens, a.ID)
+	o.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	o.tailer.Unfollow(ctx, a.ID)
@@ -94,4 +144,19 @@ func (l logSink) Append(ctx context.Context, to telemetry.LogTarget, events []te
 		return telemetry.ErrNoLogStream
 	}
 	return err
+}
+
+// metricSink is the CloudWatch service as telemetry sees it.
+type metricSink struct{ cloudwatch *cloudwatch.Service }
+
+// Put hands samples on.
+func (m metricSink) Put(ctx context.Context, account, region, namespace string, data []telemetry.Datum) error {
+	list := make([]cloudwatch.Datum, len(data))
+	for i, d := range data {
+		list[i] = cloudwatch.Datum{Name: d.Name, Time: d.Time, Value: d.Value, Unit: d.Unit}
+		for _, dim := range d.Dimensions {
+			list[i].Dimensions = append(list[i].Dimensions, cloudwatch.Dimension(dim))
+		}
+	}
+	return m.cloudwatch.Put(ctx, account, region, namespace, list)
 }
