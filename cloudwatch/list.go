@@ -44,7 +44,7 @@ func (s *Service) ListMetrics(ctx context.Context, in *model.ListMetricsInput) (
 		}
 		if len(out.Metrics) == metricsPerPage {
 			out.NextToken = new(base64.URLEncoding.EncodeToString(last))
-			return kv.Stop
+			return kv.ErrStop
 		}
 		last = append(last[:0], key...)
 		out.Metrics = append(out.Metrics, metricOf(found))

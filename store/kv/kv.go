@@ -174,8 +174,8 @@ func (d *DB) commit(b *pebble.Batch) error {
 	}
 }
 
-// Stop ends a scan early without an error.
-var Stop = errors.New("stop")
+// ErrStop ends a scan early without an error.
+var ErrStop = errors.New("stop")
 
 // Scan calls fn for every key in [low, high), in order, on a consistent view. Key and value are valid during the call.
 func (d *DB) Scan(ctx context.Context, low, high []byte, fn func(key, value []byte) error) error {
@@ -199,7 +199,7 @@ func (d *DB) Scan(ctx context.Context, low, high []byte, fn func(key, value []by
 	if cerr := it.Close(); err == nil {
 		err = cerr
 	}
-	if errors.Is(err, Stop) {
+	if errors.Is(err, ErrStop) {
 		return nil
 	}
 	return err

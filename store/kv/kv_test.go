@@ -209,7 +209,7 @@ func TestCancelledScanEnds(t *testing.T) {
 		t.Errorf("cancelled scan: %v", err)
 	}
 	n := 0
-	if err := d.Scan(t.Context(), []byte("a"), []byte("z"), func(_, _ []byte) error { n++; return Stop }); err != nil || n != 1 {
+	if err := d.Scan(t.Context(), []byte("a"), []byte("z"), func(_, _ []byte) error { n++; return ErrStop }); err != nil || n != 1 {
 		t.Errorf("stopped scan: %d keys, %v", n, err)
 	}
 }
