@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -119,6 +120,44 @@ func TestStatisticsOfPeriods(t *testing.T) {
 	in.EndTime = new(at.Add(2 * time.Minute))
 	if got := show(get(t, s, in)); got != "11:51:00 1 8 8 8 8 Count\n" {
 		t.Errorf("the end is exclusive:\n%s", got)
+	}
+}
+
+// TestEveryWindowFindsItsSamples asks for windows that begin and end anywhere and compares with the samples themselves.
+func TestEveryWindowFindsItsSamples(t *testing.T) {
+	s, _ := open(t, t.TempDir())
+	r := rand.New(rand.NewPCG(7, 7))
+	first := noon.Add(-30 * time.Hour)
+	samples := map[time.Time]float64{}
+	var data []model.MetricDatum
+	for range 900 {
+		at := first.Add(time.Duration(r.IntN(30*3600)) * time.Second)
+		samples[at]++
+		data = append(data, value("orders", at, 1))
+	}
+	put(t, s, data...)
+	for range 300 {
+		from := first.Add(time.Duration(r.IntN(29*3600)) * time.Second)
+		to := from.Add(time.Duration(61+r.IntN(5*3600)) * time.Second)
+		period := []int32{60, 120, 300, 420, 600, 3600, 7200}[r.IntN(7)]
+		if r.IntN(2) == 0 {
+			from, to = from.Truncate(time.Hour), to.Truncate(time.Hour).Add(time.Hour)
+		}
+		want, got := 0.0, 0.0
+		for at, n := range samples { // a minute counts as a whole, where it begins
+			if m := at.Truncate(time.Minute); !m.Before(from.Truncate(time.Minute)) && m.Before(to) {
+				want += n
+			}
+		}
+		for _, p := range get(t, s, model.GetMetricStatisticsInput{StartTime: &from, EndTime: &to, Period: &period, Statistics: []model.Statistic{"Sum"}}) {
+			got += *p.Sum
+			if off := int64(p.Timestamp.Sub(from.Truncate(time.Minute)) / time.Second); off%int64(period) != 0 {
+				t.Fatalf("period at %v of a window from %v", p.Timestamp, from)
+			}
+		}
+		if got != want {
+			t.Fatalf("%v to %v by %d: %v samples, want %v", from, to, period, got, want)
+		}
 	}
 }
 

@@ -36,13 +36,15 @@ func newWindow(start, end, now time.Time, period int64) window {
 // periods is how many periods the window has at most.
 func (w window) periods() int64 { return (w.end - w.start + w.period - 1) / w.period }
 
-// tier is the coarsest one whose buckets never straddle a period.
+// tier is the coarsest one whose buckets never straddle a period. Only periods below a minute are read from seconds,
+// which high-resolution metrics alone have.
 func (w window) tier() tier {
-	best := tiers[1]
+	usable := tiers[1:]
 	if w.period < 60 {
-		best = tiers[0]
+		usable = tiers[:1]
 	}
-	for _, t := range tiers {
+	best := usable[0]
+	for _, t := range usable[1:] {
 		if w.period%t.width == 0 && w.start%t.width == 0 && w.end%t.width == 0 {
 			best = t
 		}
