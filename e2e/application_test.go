@@ -141,13 +141,14 @@ func (a application) awaitStatus(status string) {
 	a.server.await(fmt.Sprintf("%s is %s", a.name, status), 3*time.Minute, func() bool { return a.status() == status })
 }
 
-// datapoints asks CloudWatch for a statistic of the last hour, by name of metric.
-func (a application) datapoints(metric, statistic string) []float64 {
+// datapoints asks CloudWatch for a statistic of the last hour, by name of metric, with further dimensions.
+func (a application) datapoints(metric, statistic string, dimensions ...string) []float64 {
 	a.t.Helper()
 	var answer struct{ Datapoints []map[string]any }
-	a.awsJSON(&answer, "cloudwatch", "get-metric-statistics", "--namespace", "AWS/KinesisAnalytics", "--metric-name", metric,
-		"--dimensions", "Name=Application,Value="+a.name, "--start-time", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339),
-		"--end-time", time.Now().Add(time.Minute).UTC().Format(time.RFC3339), "--period", "60", "--statistics", statistic)
+	args := []string{"cloudwatch", "get-metric-statistics", "--namespace", "AWS/KinesisAnalytics", "--metric-name", metric,
+		"--start-time", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), "--end-time", time.Now().Add(time.Minute).UTC().Format(time.RFC3339),
+		"--period", "60", "--statistics", statistic, "--dimensions", "Name=Application,Value=" + a.name}
+	a.awsJSON(&answer, append(args, dimensions...)...)
 	var values []float64
 	for _, p := range answer.Datapoints {
 		values = append(values, p[statistic].(float64))

@@ -191,13 +191,16 @@ func (g *guide) monitor(t *testing.T) {
 	if size := a.datapoints("lastCheckpointSize", "Maximum"); len(positive(size)) == 0 {
 		t.Errorf("lastCheckpointSize is %v", size)
 	}
-	if kpus := a.datapoints("KPUs", "Maximum"); len(kpus) == 0 || slices.Max(kpus) != 4 {
-		t.Errorf("KPUs are %v, expected 4", kpus)
+	if kpus := a.datapoints("KPUs", "Maximum"); len(kpus) == 0 || slices.Max(kpus) != 5 {
+		t.Errorf("KPUs are %v, expected 4 and that of the orchestration", kpus)
 	}
-	for _, metric := range []string{"numberOfFailedCheckpoints", "millisBehindLatest", "numRecordsIn", "numRecordsOut", "heapMemoryUtilization", "cpuUtilization"} {
+	for _, metric := range []string{"numberOfFailedCheckpoints", "numRecordsIn", "numRecordsOut", "heapMemoryUtilization", "cpuUtilization"} {
 		if len(a.datapoints(metric, "Average")) == 0 {
 			t.Errorf("%s has no datapoints", metric)
 		}
+	}
+	if len(a.datapoints("millisBehindLatest", "Maximum", "Name=Id,Value=orders-stream", "Name=Flow,Value=Input")) == 0 {
+		t.Error("millisBehindLatest has no datapoints")
 	}
 	if out := g.server.guide("10-metrics.sh"); !strings.Contains(out, `"Label": "downtime"`) || !strings.Contains(out, "Maximum") {
 		t.Errorf("the guide's command answers %s", out)

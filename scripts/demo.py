@@ -178,8 +178,11 @@ class Demo:
     def monitor(self):
         heading("Monitoring")
         stage.wait("downtime, uptime and a checkpoint have datapoints", lambda: all(map(self.datapoints, ["downtime", "uptime", "lastCheckpointDuration"])), 120)
-        for metric in ["downtime", "uptime", "fullRestarts", "millisBehindLatest", "numberOfFailedCheckpoints", "lastCheckpointDuration"]:
+        for metric in ["downtime", "uptime", "fullRestarts", "numberOfFailedCheckpoints", "lastCheckpointDuration"]:
             self.guide("10-metrics.sh", metric=metric)
+        # How far the consumer is behind is a metric of the stream.
+        lag = (EXAMPLE / "guide" / "10-metrics.sh").read_text().replace("${METRIC:-downtime}", "millisBehindLatest")
+        self.shell(lag.replace("--dimensions ", "--dimensions Name=Id,Value=orders-stream Name=Flow,Value=Input "))
         self.guide("11-logs.sh", lines=8)
 
     def last_screen(self):
