@@ -83,8 +83,6 @@ var (
 	malformedPolicy    = wire.ErrorCode{Code: "MalformedPolicy", Status: 400}
 	incompleteBody     = wire.ErrorCode{Code: "IncompleteBody", Status: 400}
 	keyTooLong         = wire.ErrorCode{Code: "KeyTooLongError", Status: 400}
-	missingLength      = wire.ErrorCode{Code: "MissingContentLength", Status: 411}
-	accessDenied       = wire.ErrorCode{Code: "AccessDenied", Status: 403}
 	notImplemented     = wire.ErrorCode{Code: "NotImplemented", Status: 501}
 	malformedXML       = wire.ErrorCode{Code: "MalformedXML", Status: 400}
 	invalidTag         = wire.ErrorCode{Code: "InvalidTag", Status: 400}
