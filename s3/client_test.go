@@ -300,3 +300,37 @@ func TestEveryOperationHasAnAccessRule(t *testing.T) {
 		}()
 	}
 }
+
+// TestOverwrittenWhileRead begins to read an object of several files and overwrites it: the reader gets what it began.
+func TestOverwrittenWhileRead(t *testing.T) {
+	c := client(t)
+	bucket, key := aws.String("b-1"), aws.String("k")
+	up, err := c.CreateMultipartUpload(t.Context(), &sdk.CreateMultipartUploadInput{Bucket: bucket, Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parts []types.CompletedPart
+	whole := bytes.Repeat([]byte("0123456789abcdef"), 5<<16)
+	for n := int32(1); n <= 3; n++ {
+		out, err := c.UploadPart(t.Context(), &sdk.UploadPartInput{Bucket: bucket, Key: key, UploadId: up.UploadId, PartNumber: &n, Body: bytes.NewReader(whole)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, types.CompletedPart{PartNumber: &n, ETag: out.ETag})
+	}
+	if _, err := c.CompleteMultipartUpload(t.Context(), &sdk.CompleteMultipartUploadInput{Bucket: bucket, Key: key, UploadId: up.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.GetObject(t.Context(), &sdk.GetObjectInput{Bucket: bucket, Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Body.Close()
+	put(t, c, "k", "new")
+	if n, err := io.Copy(io.Discard, out.Body); err != nil || n != int64(3*len(whole)) {
+		t.Errorf("read %d bytes of %d: %v", n, 3*len(whole), err)
+	}
+	if body, _ := get(t, c, &sdk.GetObjectInput{Key: key}); body != "new" {
+		t.Errorf("got %q", body)
+	}
+}

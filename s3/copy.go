@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	stdsql "database/sql"
 	"net/url"
 	"strings"
 
@@ -30,30 +29,28 @@ func parseSource(header string) (source, error) {
 	return src, nil
 }
 
-// openSource loads the object to copy, if the conditions hold.
-func (s *Service) openSource(ctx context.Context, header string, c conditions) (src source, o *object, err error) {
+// openSource loads the object to copy, if the conditions hold, and keeps its files until release.
+func (s *Service) openSource(ctx context.Context, header string, c conditions) (src source, o *object, release func(), err error) {
 	if src, err = parseSource(header); err != nil {
-		return src, nil, err
+		return src, nil, nil, err
 	}
-	err = s.DB.Read(ctx, func(tx *stdsql.Tx) error {
-		o, err = getObject(ctx, tx, src.bucket, src.key, src.version)
-		return err
-	})
-	if err != nil {
-		return src, nil, err
+	if o, release, err = s.pinned(ctx, src.bucket, src.key, src.version); err != nil {
+		return src, nil, nil, err
 	}
 	if err := c.check(o); err != nil {
-		return src, nil, preconditionFailed.Errorf("At least one of the pre-conditions you specified did not hold")
+		release()
+		return src, nil, nil, preconditionFailed.Errorf("At least one of the pre-conditions you specified did not hold")
 	}
-	return src, o, nil
+	return src, o, release, nil
 }
 
 // CopyObject stores the bytes of an object under another key, or with other metadata.
 func (s *Service) CopyObject(ctx context.Context, in *s3.CopyObjectInput) (*s3.CopyObjectOutput, error) {
-	src, from, err := s.openSource(ctx, *in.CopySource, conditions{in.CopySourceIfMatch, in.CopySourceIfNoneMatch, in.CopySourceIfModifiedSince, in.CopySourceIfUnmodifiedSince})
+	src, from, release, err := s.openSource(ctx, *in.CopySource, conditions{in.CopySourceIfMatch, in.CopySourceIfNoneMatch, in.CopySourceIfModifiedSince, in.CopySourceIfUnmodifiedSince})
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	replace := in.MetadataDirective == s3.MetadataDirectiveREPLACE
 	if src.bucket == *in.Bucket && src.key == *in.Key && src.version == nil && !replace && in.StorageClass == "" && in.TaggingDirective == "" {
 		return nil, invalidRequest.Errorf("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
@@ -66,7 +63,7 @@ func (s *Service) CopyObject(ctx context.Context, in *s3.CopyObjectInput) (*s3.C
 	if in.ChecksumAlgorithm != "" {
 		algorithm = string(in.ChecksumAlgorithm)
 	}
-	body := s.read(from, 0, from.Size)
+	body := s.read(from, 0, from.Size, func() {})
 	defer body.Close()
 	p, d, err := s.receive(body, algorithm, nil, "")
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"drey/wire"
@@ -105,12 +106,13 @@ type segment struct {
 	from, length int64
 }
 
-// stretch reads segments one after the other.
+// stretch reads segments one after the other. Its files stay until it is closed.
 type stretch struct {
-	files files
-	left  []segment
-	open  *os.File
-	n     int64 // bytes left of the open segment
+	files   files
+	left    []segment
+	open    *os.File
+	n       int64 // bytes left of the open segment
+	release func()
 }
 
 func (s *stretch) Read(p []byte) (int, error) {
@@ -131,7 +133,7 @@ func (s *stretch) Read(p []byte) (int, error) {
 }
 
 func (s *stretch) next() error {
-	if err := s.Close(); err != nil {
+	if err := s.closeFile(); err != nil {
 		return err
 	}
 	seg := s.left[0]
@@ -145,12 +147,47 @@ func (s *stretch) next() error {
 	return err
 }
 
-// Close ends reading.
-func (s *stretch) Close() error {
+func (s *stretch) closeFile() error {
 	if s.open == nil {
 		return nil
 	}
 	err := s.open.Close()
 	s.open = nil
 	return err
+}
+
+// Close ends reading.
+func (s *stretch) Close() error {
+	s.release()
+	s.release = func() {}
+	return s.closeFile()
+}
+
+// pins are the files that somebody reads. They are not removed, although no row may name them any more.
+type pins struct {
+	mu    sync.Mutex
+	files map[string]int
+}
+
+func (p *pins) hold(names []string) (release func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, name := range names {
+		p.files[name]++
+	}
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, name := range names {
+			if p.files[name]--; p.files[name] == 0 {
+				delete(p.files, name)
+			}
+		}
+	}
+}
+
+func (p *pins) held(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.files[name] > 0
 }

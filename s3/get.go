@@ -23,19 +23,15 @@ type ObjectInfo struct {
 // OpenObject reads an object for another part of the server, which has asked for permission itself. version nil means the
 // latest.
 func (s *Service) OpenObject(ctx context.Context, bucket, key string, version *string) (io.ReadCloser, ObjectInfo, error) {
-	var o *object
-	err := s.DB.Read(ctx, func(tx *stdsql.Tx) (err error) {
-		o, err = getObject(ctx, tx, bucket, key, version)
-		return err
-	})
+	o, release, err := s.pinned(ctx, bucket, key, version)
 	if err != nil {
 		return nil, ObjectInfo{}, err
 	}
-	return s.read(o, 0, o.Size), ObjectInfo{Size: o.Size, ETag: o.ETag, VersionID: o.Version, Modified: o.Modified}, nil
+	return s.read(o, 0, o.Size, release), ObjectInfo{Size: o.Size, ETag: o.ETag, VersionID: o.Version, Modified: o.Modified}, nil
 }
 
-func (s *Service) read(o *object, from, length int64) io.ReadCloser {
-	return &stretch{files: s.files, left: o.segments(from, length)}
+func (s *Service) read(o *object, from, length int64, release func()) io.ReadCloser {
+	return &stretch{files: s.files, left: o.segments(from, length), release: release}
 }
 
 // conditions are those of a read (RFC 9110, section 13).
@@ -125,12 +121,17 @@ func (sp span) contentRange(size int64) *string {
 
 // GetObject gives an object or a part of it.
 func (s *Service) GetObject(ctx context.Context, in *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
-	h, o, sp, err := s.head(ctx, (*s3.HeadObjectInput)(nil), in)
+	o, release, err := s.pinned(ctx, *in.Bucket, *in.Key, in.VersionId)
 	if err != nil {
 		return nil, err
 	}
+	h, sp, err := head(o, in)
+	if err != nil {
+		release()
+		return nil, err
+	}
 	out := &s3.GetObjectOutput{
-		Body: s.read(o, sp.from, sp.length), AcceptRanges: h.AcceptRanges, LastModified: h.LastModified, ContentLength: h.ContentLength, ETag: h.ETag,
+		Body: s.read(o, sp.from, sp.length, release), AcceptRanges: h.AcceptRanges, LastModified: h.LastModified, ContentLength: h.ContentLength, ETag: h.ETag,
 		VersionId: h.VersionId, CacheControl: h.CacheControl, ContentDisposition: h.ContentDisposition, ContentEncoding: h.ContentEncoding,
 		ContentLanguage: h.ContentLanguage, ContentRange: h.ContentRange, ContentType: h.ContentType, Expires: h.Expires,
 		WebsiteRedirectLocation: h.WebsiteRedirectLocation, ServerSideEncryption: h.ServerSideEncryption, Metadata: h.Metadata,
@@ -150,30 +151,28 @@ func (s *Service) HeadObject(ctx context.Context, in *s3.HeadObjectInput) (*s3.H
 		ResponseContentDisposition: in.ResponseContentDisposition, ResponseContentEncoding: in.ResponseContentEncoding,
 		ResponseContentLanguage: in.ResponseContentLanguage, ResponseContentType: in.ResponseContentType, ResponseExpires: in.ResponseExpires,
 	}
-	out, o, sp, err := s.head(ctx, in, get)
+	o, release, err := s.pinned(ctx, *in.Bucket, *in.Key, in.VersionId)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	out, sp, err := head(o, get)
 	if err == nil && in.ChecksumMode == s3.ChecksumModeENABLED && !sp.partial {
 		show(out, o.Algorithm, o.Checksum, o.SumType)
 	}
 	return out, err
 }
 
-func (s *Service) head(ctx context.Context, _ *s3.HeadObjectInput, in *s3.GetObjectInput) (*s3.HeadObjectOutput, *object, span, error) {
-	var o *object
-	err := s.DB.Read(ctx, func(tx *stdsql.Tx) (err error) {
-		o, err = getObject(ctx, tx, *in.Bucket, *in.Key, in.VersionId)
-		return err
-	})
-	if err != nil {
-		return nil, nil, span{}, err
-	}
+// head decides what of an object is answered.
+func head(o *object, in *s3.GetObjectInput) (*s3.HeadObjectOutput, span, error) {
 	if err := (conditions{in.IfMatch, in.IfNoneMatch, in.IfModifiedSince, in.IfUnmodifiedSince}).check(o); err != nil {
-		return nil, nil, span{}, err
+		return nil, span{}, err
 	}
 	sp, err := want(o, in.Range, in.PartNumber)
 	if err != nil {
-		return nil, nil, span{}, err
+		return nil, span{}, err
 	}
-	return describe(o, sp, in), o, sp, nil
+	return describe(o, sp, in), sp, nil
 }
 
 func describe(o *object, sp span, in *s3.GetObjectInput) *s3.HeadObjectOutput {

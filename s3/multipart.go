@@ -189,15 +189,16 @@ func (s *Service) UploadPartCopy(ctx context.Context, in *s3.UploadPartCopyInput
 	if err != nil {
 		return nil, err
 	}
-	_, from, err := s.openSource(ctx, *in.CopySource, conditions{in.CopySourceIfMatch, in.CopySourceIfNoneMatch, in.CopySourceIfModifiedSince, in.CopySourceIfUnmodifiedSince})
+	_, from, release, err := s.openSource(ctx, *in.CopySource, conditions{in.CopySourceIfMatch, in.CopySourceIfNoneMatch, in.CopySourceIfModifiedSince, in.CopySourceIfUnmodifiedSince})
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	sp, err := want(from, in.CopySourceRange, nil)
 	if err != nil {
 		return nil, err
 	}
-	body := s.read(from, sp.from, sp.length)
+	body := s.read(from, sp.from, sp.length, func() {})
 	defer body.Close()
 	p, d, err := s.receive(body, u.Object.Algorithm, nil, "")
 	if err != nil {
@@ -300,7 +301,7 @@ func (s *Service) sum(o *object, promised string) error {
 	}
 	h := make()
 	if o.SumType == fullObject {
-		if _, err := io.Copy(h, s.read(o, 0, o.Size)); err != nil {
+		if _, err := io.Copy(h, s.read(o, 0, o.Size, func() {})); err != nil {
 			return err
 		}
 		o.Checksum = base64.StdEncoding.EncodeToString(h.Sum(nil))

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	s3 "drey/model/s3"
@@ -32,6 +33,10 @@ type Config struct {
 type Service struct {
 	Config
 	files files
+	pins  pins
+
+	// collecting keeps files from being removed between the reading of a row and the pinning of what it names.
+	collecting sync.RWMutex
 }
 
 var migrations = []string{
@@ -49,7 +54,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	s := &Service{Config: c, files: files{c.Dir}}
+	s := &Service{Config: c, files: files{c.Dir}, pins: pins{files: map[string]int{}}}
 	if err := c.DB.Migrate(ctx, "s3", migrations); err != nil {
 		return nil, err
 	}
@@ -88,6 +93,20 @@ var (
 	invalidTag         = wire.ErrorCode{Code: "InvalidTag", Status: 400}
 	slowDown           = wire.ErrorCode{Code: "SlowDown", Status: 503, Fault: true}
 )
+
+// pinned loads an object and keeps its files until release.
+func (s *Service) pinned(ctx context.Context, bucket, key string, version *string) (o *object, release func(), err error) {
+	s.collecting.RLock()
+	defer s.collecting.RUnlock()
+	err = s.DB.Read(ctx, func(tx *stdsql.Tx) error {
+		o, err = getObject(ctx, tx, bucket, key, version)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return o, s.pins.hold(o.fileNames()), nil
+}
 
 // bucket is a row.
 type bucket struct {
@@ -163,8 +182,10 @@ func discard(ctx context.Context, tx *stdsql.Tx, names []string) error {
 	return nil
 }
 
-// collect removes the files that were noted as garbage. A file that cannot be removed stays noted.
+// collect removes the files that were noted as garbage. A file that is read or cannot be removed stays noted.
 func (s *Service) collect(ctx context.Context) error {
+	s.collecting.Lock()
+	defer s.collecting.Unlock()
 	var names []string
 	err := s.DB.Read(ctx, func(tx *stdsql.Tx) error {
 		rows, err := tx.QueryContext(ctx, `SELECT file FROM s3_garbage LIMIT 10000`)
@@ -177,7 +198,9 @@ func (s *Service) collect(ctx context.Context) error {
 			if err := rows.Scan(&f); err != nil {
 				return err
 			}
-			names = append(names, f)
+			if !s.pins.held(f) {
+				names = append(names, f)
+			}
 		}
 		return rows.Err()
 	})
