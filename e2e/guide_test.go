@@ -223,7 +223,7 @@ func (g *guide) delete(t *testing.T) {
 	g.await("the application is gone", time.Minute, func() bool {
 		return g.aws("kinesisanalyticsv2", "list-applications", "--query", "length(ApplicationSummaries)") == "0"
 	})
-	if pids := processes(g.data + "/"); len(pids) != 1 {
-		t.Errorf("%d processes are left beside the server", len(pids)-1)
+	if pids := processes(g.data + "/"); len(pids) != 0 {
+		t.Errorf("the processes %v of the deleted application are left", pids)
 	}
 }
