@@ -10,7 +10,7 @@ demo: ## play the guide from bucket to metrics; KEEP=1 leaves the server running
 	@scripts/setup.sh
 	@.cache/venv/bin/python scripts/demo.py
 
-test: ## every test: Go, Java, and the real AWS CLI against real Flink (about 20 minutes on two cores)
+test: ## every test: Go, Java, and the real AWS CLI against real Flink (about ten minutes on two cores)
 	@scripts/setup.sh
 	go vet ./...
 	for project in $(PROJECTS); do $(MVN) -f $$project/pom.xml package; done

@@ -323,8 +323,9 @@ def main():
         demo.keep()
         return 0
     demo.clean()
-    if outcome == 0:
+    if outcome in (0, 130):
         demo.log.unlink(missing_ok=True)
+    if outcome == 0:
         say("Everything that was started has ended. KEEP=1 make demo leaves it running to look around.")
     return outcome
 
