@@ -62,7 +62,7 @@ func (s *sandbox) share(p *process) (memory int64, cpu float64) {
 // flags are the JVM's options. G1 is pinned, for the names of its metrics are documented; the garbage collector gets no
 // more threads than the machine has cores.
 func (s *sandbox) flags(p *process) []string {
-	a := []string{"-XX:+UseG1GC", "-XX:MaxMetaspaceSize=256m", "-Xshare:auto", "-XX:-UsePerfData",
+	a := []string{"-XX:+UseG1GC", "-XX:MetaspaceSize=192m", "-XX:MaxMetaspaceSize=256m", "-Xshare:auto", "-XX:-UsePerfData",
 		fmt.Sprintf("-XX:ParallelGCThreads=%d", min(runtime.NumCPU(), 4)), "-Djava.io.tmpdir=/tmp"}
 	if archive := s.dist.ClassArchive(s.tools.javaBuild, string(p.Role)); archive != "" {
 		a = append(a, "-XX:SharedArchiveFile="+archive, "-Xlog:cds=off", "-Xlog:class+path=off")
@@ -73,10 +73,10 @@ func (s *sandbox) flags(p *process) []string {
 	if p.Role == driver.JobManager {
 		a = append(a, "-XX:TieredStopAtLevel=1")
 		heap := jobManagerMemory(s.cluster.MemoryPerTaskManager) - metaspace - 128*mebi - 192*mebi
-		a = append(a, fmt.Sprintf("-Xmx%d", heap), fmt.Sprintf("-Xms%d", heap/4))
+		a = append(a, fmt.Sprintf("-Xmx%d", heap), fmt.Sprintf("-Xms%d", heap))
 	} else {
 		b, _ := split(s.cluster.MemoryPerTaskManager) // refused before if too small
-		a = append(a, fmt.Sprintf("-Xmx%d", b.heap()), fmt.Sprintf("-Xms%d", b.heap()/4), fmt.Sprintf("-XX:MaxDirectMemorySize=%d", b.direct()))
+		a = append(a, fmt.Sprintf("-Xmx%d", b.heap()), fmt.Sprintf("-Xms%d", b.heap()), fmt.Sprintf("-XX:MaxDirectMemorySize=%d", b.direct()))
 	}
 	return append(a, s.dist.JVMOptions...)
 }
