@@ -326,7 +326,11 @@ def main():
     if outcome in (0, 130):
         demo.log.unlink(missing_ok=True)
     if outcome == 0:
-        say("Everything that was started has ended. KEEP=1 make demo leaves it running to look around.")
+        say("Everything that was started has ended. KEEP=1 make demo leaves it running to look around:")
+        say("  AWS APIs    http://127.0.0.1:4566, with the variables that bin/drey env prints")
+        say("  application aws kinesisanalyticsv2 describe-application --application-name order-processor")
+        say("  its log     aws logs filter-log-events --log-group-name " + LOG_GROUP)
+        say("  read on     README.md, ARCHITECTURE.md, examples/order-processor/guide")
     return outcome
 
 
