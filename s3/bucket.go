@@ -55,9 +55,9 @@ func (s *Service) CreateBucket(ctx context.Context, in *s3.CreateBucketInput) (*
 	return &s3.CreateBucketOutput{Location: new("/" + b.Name)}, err
 }
 
-// DeleteBucket removes an empty bucket.
+// DeleteBucket removes an empty bucket, and the uploads under way in it.
 func (s *Service) DeleteBucket(ctx context.Context, in *s3.DeleteBucketInput) (*s3.DeleteBucketOutput, error) {
-	return &s3.DeleteBucketOutput{}, s.DB.Write(ctx, func(tx *stdsql.Tx) error {
+	return &s3.DeleteBucketOutput{}, s.write(ctx, func(tx *stdsql.Tx) error {
 		if _, err := getBucket(ctx, tx, *in.Bucket); err != nil {
 			return err
 		}
@@ -69,6 +69,9 @@ func (s *Service) DeleteBucket(ctx context.Context, in *s3.DeleteBucketInput) (*
 			e := bucketNotEmpty.Errorf("The bucket you tried to delete is not empty")
 			e.Fields = map[string]any{"BucketName": *in.Bucket}
 			return e
+		}
+		if err := dropUploads(ctx, tx, *in.Bucket); err != nil {
+			return err
 		}
 		_, err := tx.ExecContext(ctx, `DELETE FROM s3_buckets WHERE name = ?`, *in.Bucket)
 		return err

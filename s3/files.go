@@ -62,14 +62,27 @@ func (f files) create(body io.Reader) (name string, size int64, err error) {
 	return name, size, nil
 }
 
+// prepare makes the directories that files lie in, durably, so that no put depends on a directory that could be lost.
+func (f files) prepare() error {
+	for i := range 256 {
+		if err := os.MkdirAll(filepath.Join(f.dir, hex.EncodeToString([]byte{byte(i)})), 0o700); err != nil {
+			return err
+		}
+	}
+	if err := syncDir(f.dir); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(f.dir))
+}
+
 func (f files) install(tmp, name string) error {
-	dir := filepath.Join(f.dir, name[:2])
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.Rename(tmp, f.path(name)); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, filepath.Join(dir, name)); err != nil {
-		return err
-	}
+	return syncDir(filepath.Dir(f.path(name)))
+}
+
+func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

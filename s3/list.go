@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"encoding/base64"
+	"math"
 	"net/url"
 	"strings"
 
@@ -17,7 +18,8 @@ type listing struct {
 	bucket, prefix, delimiter, after string
 	limit                            int
 	versions                         bool   // all versions, not only the latest
-	afterVersion                     string // with versions: go on behind this version of `after`
+	afterVersion                     string // with versions: go on behind this version of `after`, "" = behind them all
+	below                            int64  // with versions: of the key to go on behind, only those older than this seq
 
 	objects   []*object
 	prefixes  []string
@@ -49,6 +51,11 @@ func (l *listing) walk(ctx context.Context, tx *stdsql.Tx) error {
 			}
 		}
 	}
+	if l.versions && open {
+		if err := l.resume(ctx, tx); err != nil {
+			return err
+		}
+	}
 	for {
 		next, nextOpen, more, err := l.batch(ctx, tx, from, open)
 		if err != nil || !more {
@@ -58,40 +65,46 @@ func (l *listing) walk(ctx context.Context, tx *stdsql.Tx) error {
 	}
 }
 
+// resume finds where the versions of `after` go on. Clients delete a page before they ask for the next: when the version
+// that ended it is gone, the key is listed from its newest again, so that none is left out.
+func (l *listing) resume(ctx context.Context, tx *stdsql.Tx) error {
+	if l.afterVersion == "" {
+		return nil
+	}
+	l.below = math.MaxInt64
+	o, err := findObject(ctx, tx, l.bucket, l.after, &l.afterVersion)
+	if o != nil {
+		l.below = o.seq
+	}
+	return err
+}
+
 const batchSize = 1001
 
 // batch reads some rows. It answers where to go on.
 func (l *listing) batch(ctx context.Context, tx *stdsql.Tx, from []byte, open bool) (next []byte, nextOpen, more bool, err error) {
-	op := ">="
-	if open && !l.versions {
-		op = ">"
+	where, order, args := `key >= ?`, ` AND latest = 1 AND marker = 0 ORDER BY key`, []any{l.bucket, from}
+	if l.versions {
+		order = ` ORDER BY key, seq DESC`
 	}
-	query := `SELECT ` + objectColumns + ` FROM s3_objects WHERE bucket = ? AND key ` + op + ` ?`
-	if !l.versions {
-		query += ` AND latest = 1 AND marker = 0 ORDER BY key`
-	} else {
-		query += ` ORDER BY key, seq DESC`
+	switch {
+	case open && l.versions:
+		where, args = `key >= ? AND (key > ? OR seq < ?)`, append(args, from, l.below)
+	case open:
+		where = `key > ?`
 	}
-	rows, err := tx.QueryContext(ctx, query+` LIMIT ?`, l.bucket, from, batchSize)
+	rows, err := tx.QueryContext(ctx, `SELECT `+objectColumns+` FROM s3_objects WHERE bucket = ? AND `+where+order+` LIMIT ?`, append(args, batchSize)...)
 	if err != nil {
 		return nil, false, false, err
 	}
 	defer rows.Close()
-	n, skipping := 0, open && l.versions
+	n := 0
 	for rows.Next() {
 		o, err := scanObject(rows)
 		if err != nil {
 			return nil, false, false, err
 		}
 		n++
-		if skipping && o.key == string(from) {
-			skipping = l.afterVersion != "" && o.Version != l.afterVersion
-			if l.afterVersion == "" {
-				skipping = true
-			}
-			continue
-		}
-		skipping = false
 		if !strings.HasPrefix(o.key, l.prefix) {
 			return nil, false, false, nil
 		}
@@ -100,7 +113,7 @@ func (l *listing) batch(ctx context.Context, tx *stdsql.Tx, from []byte, open bo
 		} else if leap != nil {
 			return leap, false, true, nil
 		}
-		next, l.afterVersion = []byte(o.key), o.Version
+		next, l.below = []byte(o.key), o.seq
 	}
 	return next, true, n == batchSize, rows.Err()
 }

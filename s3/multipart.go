@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	s3 "drey/model/s3"
@@ -242,7 +243,7 @@ func (s *Service) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMu
 		return nil, err
 	}
 	o.Modified = s.modified()
-	if err := s.complete(ctx, u, o, have, in); err != nil {
+	if err := s.complete(ctx, u, o, in); err != nil {
 		return nil, err
 	}
 	out := &s3.CompleteMultipartUploadOutput{
@@ -251,6 +252,10 @@ func (s *Service) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMu
 	}
 	show(out, o.Algorithm, o.Checksum, o.SumType)
 	return out, nil
+}
+
+func errPart() error {
+	return invalidPart.Errorf("One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.")
 }
 
 // choose takes the parts that the caller lists, in ascending order.
@@ -271,7 +276,7 @@ func choose(have []part, listed []s3.CompletedPart) ([]part, error) {
 		last = *l.PartNumber
 		p, ok := byNumber[last]
 		if !ok || !matches(*l.ETag, p.ETag) {
-			return nil, invalidPart.Errorf("One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.")
+			return nil, errPart()
 		}
 		if p.Size < minPart && i < len(listed)-1 {
 			e := entityTooSmall.Errorf("Your proposed upload is smaller than the minimum allowed size")
@@ -301,7 +306,9 @@ func (s *Service) sum(o *object, promised string) error {
 	}
 	h := make()
 	if o.SumType == fullObject {
-		if _, err := io.Copy(h, s.read(o, 0, o.Size, func() {})); err != nil {
+		body := s.read(o, 0, o.Size, func() {})
+		defer body.Close()
+		if _, err := io.Copy(h, body); err != nil {
 			return err
 		}
 		o.Checksum = base64.StdEncoding.EncodeToString(h.Sum(nil))
@@ -321,11 +328,9 @@ func (s *Service) sum(o *object, promised string) error {
 	return nil
 }
 
-func (s *Service) complete(ctx context.Context, u *upload, o *object, have []part, in *s3.CompleteMultipartUploadInput) error {
-	used := map[string]bool{}
-	for _, f := range o.fileNames() {
-		used[f] = true
-	}
+// complete puts o in the place of its upload. A part may have been sent again since o was summed, so that its file is
+// another one: the files are those that the transaction sees, and their content must be what was summed.
+func (s *Service) complete(ctx context.Context, u *upload, o *object, in *s3.CompleteMultipartUploadInput) error {
 	return s.write(ctx, func(tx *stdsql.Tx) error {
 		if _, err := getUpload(ctx, tx, u.Bucket, u.Key, u.ID); err != nil {
 			return err
@@ -341,13 +346,20 @@ func (s *Service) complete(ctx context.Context, u *upload, o *object, have []par
 		if err := putConditions(old, in.IfMatch, in.IfNoneMatch); err != nil {
 			return err
 		}
-		var unused []string
-		for _, p := range have {
-			if !used[p.File] {
-				unused = append(unused, p.File)
-			}
+		have, err := getParts(ctx, tx, u.ID)
+		if err != nil {
+			return err
 		}
-		if err := discard(ctx, tx, unused); err != nil {
+		chosen, err := choose(have, in.MultipartUpload.Parts)
+		if err != nil {
+			return err
+		}
+		same := func(a, b part) bool { return a.ETag == b.ETag && a.Size == b.Size && a.Checksum == b.Checksum }
+		if !slices.EqualFunc(chosen, o.Parts, same) {
+			return errPart()
+		}
+		o.Parts = chosen
+		if err := discard(ctx, tx, unused(have, chosen)); err != nil {
 			return err
 		}
 		if err := s.insertObject(ctx, tx, b, u.Key, o); err != nil {
@@ -355,6 +367,54 @@ func (s *Service) complete(ctx context.Context, u *upload, o *object, have []par
 		}
 		return dropUpload(ctx, tx, u.ID)
 	})
+}
+
+// unused are the files of parts that were not chosen.
+func unused(have, chosen []part) []string {
+	used := map[string]bool{}
+	for _, p := range chosen {
+		used[p.File] = true
+	}
+	var names []string
+	for _, p := range have {
+		if !used[p.File] {
+			names = append(names, p.File)
+		}
+	}
+	return names
+}
+
+// dropUploads drops all uploads of a bucket with their parts.
+func dropUploads(ctx context.Context, tx *stdsql.Tx, bucket string) error {
+	rows, err := tx.QueryContext(ctx, `SELECT id FROM s3_uploads WHERE bucket = ?`, bucket)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var ids []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		parts, err := getParts(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := discard(ctx, tx, unused(parts, nil)); err != nil {
+			return err
+		}
+		if err := dropUpload(ctx, tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func dropUpload(ctx context.Context, tx *stdsql.Tx, id string) error {

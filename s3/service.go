@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
@@ -51,10 +50,10 @@ var migrations = []string{
 
 // Open makes the tables and removes what an earlier server was about to remove.
 func Open(ctx context.Context, c Config) (*Service, error) {
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+	s := &Service{Config: c, files: files{c.Dir}, pins: pins{files: map[string]int{}}}
+	if err := s.files.prepare(); err != nil {
 		return nil, err
 	}
-	s := &Service{Config: c, files: files{c.Dir}, pins: pins{files: map[string]int{}}}
 	if err := c.DB.Migrate(ctx, "s3", migrations); err != nil {
 		return nil, err
 	}
