@@ -182,6 +182,7 @@ const (
 	Stop      Kind = "StopApplication"
 	ForceStop Kind = "ForceStopApplication"
 	Update    Kind = "UpdateApplication"
+	Rollback  Kind = "RollbackApplication"
 	Delete    Kind = "DeleteApplication"
 )
 

@@ -11,17 +11,20 @@ const (
 	Stopping      Status = "STOPPING"
 	ForceStopping Status = "FORCE_STOPPING"
 	UpdatingState Status = "UPDATING"
+	Autoscaling   Status = "AUTOSCALING"
+	RollingBack   Status = "ROLLING_BACK"
+	Maintenance   Status = "MAINTENANCE"
 	Deleting      Status = "DELETING"
 )
 
 // Statuses lists the states.
 func Statuses() []Status {
-	return []Status{Ready, Starting, Running, Stopping, ForceStopping, UpdatingState, Deleting}
+	return []Status{Ready, Starting, Running, Stopping, ForceStopping, UpdatingState, Autoscaling, RollingBack, Maintenance, Deleting}
 }
 
 // under is the state of an application while an operation of a kind is in progress.
 var under = map[Kind]Status{
-	Start: Starting, Stop: Stopping, ForceStop: ForceStopping, Update: UpdatingState, Delete: Deleting,
+	Start: Starting, Stop: Stopping, ForceStop: ForceStopping, Update: UpdatingState, Rollback: RollingBack, Delete: Deleting,
 }
 
 // Status is computed from the stored facts. A start or update whose job runs counts as RUNNING although its operation
@@ -49,21 +52,27 @@ const (
 	ToForceStop Request = "StopApplication with Force"
 	ToUpdate    Request = "UpdateApplication"
 	ToSnapshot  Request = "CreateApplicationSnapshot"
+	ToRollback  Request = "RollbackApplication"
+	ToPresign   Request = "CreateApplicationPresignedUrl"
+	ToMaintain  Request = "UpdateApplicationMaintenanceConfiguration"
 	ToDelete    Request = "DeleteApplication"
 )
 
 // Requests lists the requests.
 func Requests() []Request {
-	return []Request{ToStart, ToStop, ToForceStop, ToUpdate, ToSnapshot, ToDelete}
+	return []Request{ToStart, ToStop, ToForceStop, ToUpdate, ToSnapshot, ToRollback, ToPresign, ToMaintain, ToDelete}
 }
 
 // allowed is the whole table: an absent pair is refused (developer guide, "Run a … application", and the API reference).
 var allowed = map[Request][]Status{
 	ToStart:     {Ready},
 	ToStop:      {Running},
-	ToForceStop: {Starting, Running, UpdatingState, Stopping},
+	ToForceStop: {Starting, Running, UpdatingState, Autoscaling, Stopping, RollingBack, Maintenance},
 	ToUpdate:    {Ready, Running},
 	ToSnapshot:  {Running},
+	ToRollback:  {Running, UpdatingState, Autoscaling},
+	ToPresign:   {Running},
+	ToMaintain:  {Ready, Running},
 	ToDelete:    {Ready, Running},
 }
 

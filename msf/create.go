@@ -152,8 +152,12 @@ func (s *Service) configuration(in *msf.CreateApplicationInput) (c *app.Configur
 	if rb := ac.ApplicationSystemRollbackConfiguration; rb != nil {
 		c.Rollback = *rb.RollbackEnabled
 	}
-	for _, v := range ac.VpcConfigurations {
-		c.VPC = append(c.VPC, app.VPC{ID: "1.1", Subnets: v.SubnetIds, SecurityGroups: v.SecurityGroupIds})
+	for _, in := range ac.VpcConfigurations {
+		v, err := newVPC("1.1", &in)
+		if err != nil {
+			return nil, nil, err
+		}
+		c.VPC = append(c.VPC, v)
 	}
 	return c, inline, s.checkParallelism(c.Parallelism)
 }
@@ -168,7 +172,7 @@ func unsupported(ac *msf.ApplicationConfiguration) error {
 	case ac.ZeppelinApplicationConfiguration != nil:
 		return msf.InvalidArgumentException.Errorf("ZeppelinApplicationConfiguration is not supported for Flink applications")
 	case len(ac.VpcConfigurations) > 1:
-		return msf.InvalidArgumentException.Errorf("Kinesis Analytics currently supports only 1 VPC configuration(s)")
+		return errOneVPC
 	case sn != nil && sn.SnapshotMode == msf.SnapshotModeENHANCED_SNAPSHOTS:
 		return msf.UnsupportedOperationException.Errorf("SnapshotMode ENHANCED_SNAPSHOTS is not supported yet")
 	case ac.ApplicationEncryptionConfiguration != nil && ac.ApplicationEncryptionConfiguration.KeyType == msf.KeyTypeCUSTOMER_MANAGED_KEY:

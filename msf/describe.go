@@ -115,9 +115,7 @@ func configuration(c *app.Configuration) *msf.ApplicationConfigurationDescriptio
 		}
 	}
 	for _, v := range c.VPC {
-		d.VpcConfigurationDescriptions = append(d.VpcConfigurationDescriptions, msf.VpcConfigurationDescription{
-			VpcConfigurationId: &v.ID, VpcId: new("vpc-local"), SubnetIds: v.Subnets, SecurityGroupIds: v.SecurityGroups,
-		})
+		d.VpcConfigurationDescriptions = append(d.VpcConfigurationDescriptions, *vpcDescription(&v))
 	}
 	return d
 }
@@ -167,21 +165,4 @@ func runConfiguration(a *app.Application) *msf.RunConfigurationDescription {
 		ApplicationRestoreConfigurationDescription: restore,
 		FlinkRunConfigurationDescription:           &msf.FlinkRunConfiguration{AllowNonRestoredState: &from.AllowNonRestored},
 	}
-}
-
-// windows are the starts of the maintenance window by Region (developer guide, "Manage maintenance tasks"); others begin at
-// midnight UTC.
-var windows = map[string]string{
-	"us-east-1": "03:00", "us-east-2": "03:00", "us-west-1": "06:00", "us-west-2": "06:00", "eu-central-1": "06:00", "eu-west-1": "22:00",
-	"ap-northeast-1": "13:00", "ap-northeast-2": "13:00", "ap-southeast-1": "14:00", "ap-south-1": "16:30",
-}
-
-func maintenance(a *app.Application) *msf.ApplicationMaintenanceConfigurationDescription {
-	start := windows[a.Region]
-	if start == "" {
-		start = "00:00"
-	}
-	hour := (int(start[0]-'0')*10 + int(start[1]-'0') + 8) % 24
-	end := string([]byte{byte('0' + hour/10), byte('0' + hour%10)}) + start[2:]
-	return &msf.ApplicationMaintenanceConfigurationDescription{ApplicationMaintenanceWindowStartTime: &start, ApplicationMaintenanceWindowEndTime: &end}
 }

@@ -94,6 +94,7 @@ func (s *Service) load(ctx context.Context, key app.Key) (*app.Application, erro
 // verbs are how AWS words a refusal for the application's state.
 var verbs = map[app.Request]string{
 	app.ToStart: "started", app.ToStop: "Stopped", app.ToForceStop: "Stopped", app.ToUpdate: "updated", app.ToDelete: "deleted",
+	app.ToRollback: "rolled back", app.ToPresign: "viewed", app.ToMaintain: "reconfigured",
 }
 
 func allow(a *app.Application, r app.Request) error {

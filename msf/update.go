@@ -132,18 +132,7 @@ func changeSections(c *app.Configuration, u *msf.ApplicationConfigurationUpdate)
 	if rb := u.ApplicationSystemRollbackConfigurationUpdate; rb != nil {
 		set(&c.Rollback, rb.RollbackEnabledUpdate)
 	}
-	for _, v := range u.VpcConfigurationUpdates {
-		if len(c.VPC) == 0 || c.VPC[0].ID != *v.VpcConfigurationId {
-			return msf.InvalidArgumentException.Errorf("The VPC configuration %s does not exist", *v.VpcConfigurationId)
-		}
-		if v.SubnetIdUpdates != nil {
-			c.VPC[0].Subnets = v.SubnetIdUpdates
-		}
-		if v.SecurityGroupIdUpdates != nil {
-			c.VPC[0].SecurityGroups = v.SecurityGroupIdUpdates
-		}
-	}
-	return nil
+	return changeVPC(c, u.VpcConfigurationUpdates)
 }
 
 func changeCheckpoint(c *app.Configuration, u *msf.CheckpointConfigurationUpdate) {

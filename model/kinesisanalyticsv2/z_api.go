@@ -14,50 +14,92 @@ import (
 // API is the service: one method for each operation that is served.
 type API interface {
 	AddApplicationCloudWatchLoggingOption(context.Context, *AddApplicationCloudWatchLoggingOptionInput) (*AddApplicationCloudWatchLoggingOptionOutput, error)
+	AddApplicationInput(context.Context, *AddApplicationInputInput) (*AddApplicationInputOutput, error)
+	AddApplicationInputProcessingConfiguration(context.Context, *AddApplicationInputProcessingConfigurationInput) (*AddApplicationInputProcessingConfigurationOutput, error)
+	AddApplicationOutput(context.Context, *AddApplicationOutputInput) (*AddApplicationOutputOutput, error)
+	AddApplicationReferenceDataSource(context.Context, *AddApplicationReferenceDataSourceInput) (*AddApplicationReferenceDataSourceOutput, error)
+	AddApplicationVpcConfiguration(context.Context, *AddApplicationVpcConfigurationInput) (*AddApplicationVpcConfigurationOutput, error)
 	CreateApplication(context.Context, *CreateApplicationInput) (*CreateApplicationOutput, error)
+	CreateApplicationPresignedUrl(context.Context, *CreateApplicationPresignedUrlInput) (*CreateApplicationPresignedUrlOutput, error)
 	CreateApplicationSnapshot(context.Context, *CreateApplicationSnapshotInput) (*CreateApplicationSnapshotOutput, error)
+	CreateSnapshot(context.Context, *CreateSnapshotInput) (*CreateSnapshotOutput, error)
 	DeleteApplication(context.Context, *DeleteApplicationInput) (*DeleteApplicationOutput, error)
 	DeleteApplicationCloudWatchLoggingOption(context.Context, *DeleteApplicationCloudWatchLoggingOptionInput) (*DeleteApplicationCloudWatchLoggingOptionOutput, error)
+	DeleteApplicationInputProcessingConfiguration(context.Context, *DeleteApplicationInputProcessingConfigurationInput) (*DeleteApplicationInputProcessingConfigurationOutput, error)
+	DeleteApplicationOutput(context.Context, *DeleteApplicationOutputInput) (*DeleteApplicationOutputOutput, error)
+	DeleteApplicationReferenceDataSource(context.Context, *DeleteApplicationReferenceDataSourceInput) (*DeleteApplicationReferenceDataSourceOutput, error)
 	DeleteApplicationSnapshot(context.Context, *DeleteApplicationSnapshotInput) (*DeleteApplicationSnapshotOutput, error)
+	DeleteApplicationVpcConfiguration(context.Context, *DeleteApplicationVpcConfigurationInput) (*DeleteApplicationVpcConfigurationOutput, error)
+	DeleteSnapshot(context.Context, *DeleteSnapshotInput) (*DeleteSnapshotOutput, error)
 	DescribeApplication(context.Context, *DescribeApplicationInput) (*DescribeApplicationOutput, error)
 	DescribeApplicationOperation(context.Context, *DescribeApplicationOperationInput) (*DescribeApplicationOperationOutput, error)
 	DescribeApplicationSnapshot(context.Context, *DescribeApplicationSnapshotInput) (*DescribeApplicationSnapshotOutput, error)
 	DescribeApplicationVersion(context.Context, *DescribeApplicationVersionInput) (*DescribeApplicationVersionOutput, error)
+	DescribeSnapshot(context.Context, *DescribeSnapshotInput) (*DescribeSnapshotOutput, error)
+	DescribeSnapshotOperation(context.Context, *DescribeSnapshotOperationInput) (*DescribeSnapshotOperationOutput, error)
+	DiscoverInputSchema(context.Context, *DiscoverInputSchemaInput) (*DiscoverInputSchemaOutput, error)
+	ExportSnapshot(context.Context, *ExportSnapshotInput) (*ExportSnapshotOutput, error)
+	ImportSnapshot(context.Context, *ImportSnapshotInput) (*ImportSnapshotOutput, error)
 	ListApplicationOperations(context.Context, *ListApplicationOperationsInput) (*ListApplicationOperationsOutput, error)
 	ListApplicationSnapshots(context.Context, *ListApplicationSnapshotsInput) (*ListApplicationSnapshotsOutput, error)
 	ListApplicationVersions(context.Context, *ListApplicationVersionsInput) (*ListApplicationVersionsOutput, error)
 	ListApplications(context.Context, *ListApplicationsInput) (*ListApplicationsOutput, error)
+	ListSnapshotOperations(context.Context, *ListSnapshotOperationsInput) (*ListSnapshotOperationsOutput, error)
+	ListSnapshots(context.Context, *ListSnapshotsInput) (*ListSnapshotsOutput, error)
 	ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
+	RollbackApplication(context.Context, *RollbackApplicationInput) (*RollbackApplicationOutput, error)
 	StartApplication(context.Context, *StartApplicationInput) (*StartApplicationOutput, error)
 	StopApplication(context.Context, *StopApplicationInput) (*StopApplicationOutput, error)
 	TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
 	UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
 	UpdateApplication(context.Context, *UpdateApplicationInput) (*UpdateApplicationOutput, error)
+	UpdateApplicationMaintenanceConfiguration(context.Context, *UpdateApplicationMaintenanceConfigurationInput) (*UpdateApplicationMaintenanceConfigurationOutput, error)
 }
 
 // Ops is the table of operations of api.
 func Ops(api API) []wire.Op {
 	return []wire.Op{
 		wire.NewOp("AddApplicationCloudWatchLoggingOption", "POST", "/", 0, api.AddApplicationCloudWatchLoggingOption),
+		wire.NewOp("AddApplicationInput", "POST", "/", 0, api.AddApplicationInput),
+		wire.NewOp("AddApplicationInputProcessingConfiguration", "POST", "/", 0, api.AddApplicationInputProcessingConfiguration),
+		wire.NewOp("AddApplicationOutput", "POST", "/", 0, api.AddApplicationOutput),
+		wire.NewOp("AddApplicationReferenceDataSource", "POST", "/", 0, api.AddApplicationReferenceDataSource),
+		wire.NewOp("AddApplicationVpcConfiguration", "POST", "/", 0, api.AddApplicationVpcConfiguration),
 		wire.NewOp("CreateApplication", "POST", "/", 0, api.CreateApplication),
+		wire.NewOp("CreateApplicationPresignedUrl", "POST", "/", 0, api.CreateApplicationPresignedUrl),
 		wire.NewOp("CreateApplicationSnapshot", "POST", "/", 0, api.CreateApplicationSnapshot),
+		wire.NewOp("CreateSnapshot", "POST", "/", 0, api.CreateSnapshot),
 		wire.NewOp("DeleteApplication", "POST", "/", 0, api.DeleteApplication),
 		wire.NewOp("DeleteApplicationCloudWatchLoggingOption", "POST", "/", 0, api.DeleteApplicationCloudWatchLoggingOption),
+		wire.NewOp("DeleteApplicationInputProcessingConfiguration", "POST", "/", 0, api.DeleteApplicationInputProcessingConfiguration),
+		wire.NewOp("DeleteApplicationOutput", "POST", "/", 0, api.DeleteApplicationOutput),
+		wire.NewOp("DeleteApplicationReferenceDataSource", "POST", "/", 0, api.DeleteApplicationReferenceDataSource),
 		wire.NewOp("DeleteApplicationSnapshot", "POST", "/", 0, api.DeleteApplicationSnapshot),
+		wire.NewOp("DeleteApplicationVpcConfiguration", "POST", "/", 0, api.DeleteApplicationVpcConfiguration),
+		wire.NewOp("DeleteSnapshot", "POST", "/", 0, api.DeleteSnapshot),
 		wire.NewOp("DescribeApplication", "POST", "/", 0, api.DescribeApplication),
 		wire.NewOp("DescribeApplicationOperation", "POST", "/", 0, api.DescribeApplicationOperation),
 		wire.NewOp("DescribeApplicationSnapshot", "POST", "/", 0, api.DescribeApplicationSnapshot),
 		wire.NewOp("DescribeApplicationVersion", "POST", "/", 0, api.DescribeApplicationVersion),
+		wire.NewOp("DescribeSnapshot", "POST", "/", 0, api.DescribeSnapshot),
+		wire.NewOp("DescribeSnapshotOperation", "POST", "/", 0, api.DescribeSnapshotOperation),
+		wire.NewOp("DiscoverInputSchema", "POST", "/", 0, api.DiscoverInputSchema),
+		wire.NewOp("ExportSnapshot", "POST", "/", 0, api.ExportSnapshot),
+		wire.NewOp("ImportSnapshot", "POST", "/", 0, api.ImportSnapshot),
 		wire.NewOp("ListApplicationOperations", "POST", "/", 0, api.ListApplicationOperations),
 		wire.NewOp("ListApplicationSnapshots", "POST", "/", 0, api.ListApplicationSnapshots),
 		wire.NewOp("ListApplicationVersions", "POST", "/", 0, api.ListApplicationVersions),
 		wire.NewOp("ListApplications", "POST", "/", 0, api.ListApplications),
+		wire.NewOp("ListSnapshotOperations", "POST", "/", 0, api.ListSnapshotOperations),
+		wire.NewOp("ListSnapshots", "POST", "/", 0, api.ListSnapshots),
 		wire.NewOp("ListTagsForResource", "POST", "/", 0, api.ListTagsForResource),
+		wire.NewOp("RollbackApplication", "POST", "/", 0, api.RollbackApplication),
 		wire.NewOp("StartApplication", "POST", "/", 0, api.StartApplication),
 		wire.NewOp("StopApplication", "POST", "/", 0, api.StopApplication),
 		wire.NewOp("TagResource", "POST", "/", 0, api.TagResource),
 		wire.NewOp("UntagResource", "POST", "/", 0, api.UntagResource),
 		wire.NewOp("UpdateApplication", "POST", "/", 0, api.UpdateApplication),
+		wire.NewOp("UpdateApplicationMaintenanceConfiguration", "POST", "/", 0, api.UpdateApplicationMaintenanceConfiguration),
 	}
 }
 
@@ -67,7 +109,7 @@ var Model = wire.Model{
 	APIVersion: "2018-05-23", XMLNamespace: "",
 	Protocols:  []wire.Protocol{wire.JSON11, wire.CBOR11},
 	Validation: wire.ErrorCode{Code: "InvalidArgumentException", Member: "Message"},
-	Unserved:   []string{"AddApplicationInput", "AddApplicationInputProcessingConfiguration", "AddApplicationOutput", "AddApplicationReferenceDataSource", "AddApplicationVpcConfiguration", "CreateApplicationPresignedUrl", "CreateSnapshot", "DeleteApplicationInputProcessingConfiguration", "DeleteApplicationOutput", "DeleteApplicationReferenceDataSource", "DeleteApplicationVpcConfiguration", "DeleteSnapshot", "DescribeSnapshot", "DescribeSnapshotOperation", "DiscoverInputSchema", "ExportSnapshot", "ImportSnapshot", "ListSnapshotOperations", "ListSnapshots", "RollbackApplication", "UpdateApplicationMaintenanceConfiguration"},
+	Unserved:   []string(nil),
 }
 
 // Errors of the service's model.

@@ -22,6 +22,80 @@ type AddApplicationCloudWatchLoggingOptionOutput struct {
 	OperationId                         *string                              `aws:"OperationId" min:"1" max:"64"`
 }
 
+// AddApplicationInputInput is a structure of the service's model.
+type AddApplicationInputInput struct {
+	ApplicationName             *string `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	CurrentApplicationVersionId *int64  `aws:"CurrentApplicationVersionId,required" min:"1" max:"999999999"`
+	Input                       *Input  `aws:"Input,required"`
+}
+
+// AddApplicationInputOutput is a structure of the service's model.
+type AddApplicationInputOutput struct {
+	ApplicationARN       *string            `aws:"ApplicationARN" min:"1" max:"2048" pattern:"arn:.*"`
+	ApplicationVersionId *int64             `aws:"ApplicationVersionId" min:"1" max:"999999999"`
+	InputDescriptions    []InputDescription `aws:"InputDescriptions"`
+}
+
+// AddApplicationInputProcessingConfigurationInput is a structure of the service's model.
+type AddApplicationInputProcessingConfigurationInput struct {
+	ApplicationName              *string                       `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	CurrentApplicationVersionId  *int64                        `aws:"CurrentApplicationVersionId,required" min:"1" max:"999999999"`
+	InputId                      *string                       `aws:"InputId,required" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
+	InputProcessingConfiguration *InputProcessingConfiguration `aws:"InputProcessingConfiguration,required"`
+}
+
+// AddApplicationInputProcessingConfigurationOutput is a structure of the service's model.
+type AddApplicationInputProcessingConfigurationOutput struct {
+	ApplicationARN                          *string                                  `aws:"ApplicationARN" min:"1" max:"2048" pattern:"arn:.*"`
+	ApplicationVersionId                    *int64                                   `aws:"ApplicationVersionId" min:"1" max:"999999999"`
+	InputId                                 *string                                  `aws:"InputId" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
+	InputProcessingConfigurationDescription *InputProcessingConfigurationDescription `aws:"InputProcessingConfigurationDescription"`
+}
+
+// AddApplicationOutputInput is a structure of the service's model.
+type AddApplicationOutputInput struct {
+	ApplicationName             *string `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	CurrentApplicationVersionId *int64  `aws:"CurrentApplicationVersionId,required" min:"1" max:"999999999"`
+	Output                      *Output `aws:"Output,required"`
+}
+
+// AddApplicationOutputOutput is a structure of the service's model.
+type AddApplicationOutputOutput struct {
+	ApplicationARN       *string             `aws:"ApplicationARN" min:"1" max:"2048" pattern:"arn:.*"`
+	ApplicationVersionId *int64              `aws:"ApplicationVersionId" min:"1" max:"999999999"`
+	OutputDescriptions   []OutputDescription `aws:"OutputDescriptions"`
+}
+
+// AddApplicationReferenceDataSourceInput is a structure of the service's model.
+type AddApplicationReferenceDataSourceInput struct {
+	ApplicationName             *string              `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	CurrentApplicationVersionId *int64               `aws:"CurrentApplicationVersionId,required" min:"1" max:"999999999"`
+	ReferenceDataSource         *ReferenceDataSource `aws:"ReferenceDataSource,required"`
+}
+
+// AddApplicationReferenceDataSourceOutput is a structure of the service's model.
+type AddApplicationReferenceDataSourceOutput struct {
+	ApplicationARN                  *string                          `aws:"ApplicationARN" min:"1" max:"2048" pattern:"arn:.*"`
+	ApplicationVersionId            *int64                           `aws:"ApplicationVersionId" min:"1" max:"999999999"`
+	ReferenceDataSourceDescriptions []ReferenceDataSourceDescription `aws:"ReferenceDataSourceDescriptions"`
+}
+
+// AddApplicationVpcConfigurationInput is a structure of the service's model.
+type AddApplicationVpcConfigurationInput struct {
+	ApplicationName             *string           `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	CurrentApplicationVersionId *int64            `aws:"CurrentApplicationVersionId" min:"1" max:"999999999"`
+	VpcConfiguration            *VpcConfiguration `aws:"VpcConfiguration,required"`
+	ConditionalToken            *string           `aws:"ConditionalToken" min:"1" max:"512" pattern:"[a-zA-Z0-9-_+/=]+"`
+}
+
+// AddApplicationVpcConfigurationOutput is a structure of the service's model.
+type AddApplicationVpcConfigurationOutput struct {
+	ApplicationARN              *string                      `aws:"ApplicationARN" min:"1" max:"2048" pattern:"arn:.*"`
+	ApplicationVersionId        *int64                       `aws:"ApplicationVersionId" min:"1" max:"999999999"`
+	VpcConfigurationDescription *VpcConfigurationDescription `aws:"VpcConfigurationDescription"`
+	OperationId                 *string                      `aws:"OperationId" min:"1" max:"64"`
+}
+
 // CreateApplicationInput is a structure of the service's model.
 type CreateApplicationInput struct {
 	ApplicationName          *string                   `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
@@ -39,6 +113,18 @@ type CreateApplicationOutput struct {
 	ApplicationDetail *ApplicationDetail `aws:"ApplicationDetail,required"`
 }
 
+// CreateApplicationPresignedUrlInput is a structure of the service's model.
+type CreateApplicationPresignedUrlInput struct {
+	ApplicationName                    *string `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	UrlType                            UrlType `aws:"UrlType,required"`
+	SessionExpirationDurationInSeconds *int64  `aws:"SessionExpirationDurationInSeconds" min:"1800" max:"43200"`
+}
+
+// CreateApplicationPresignedUrlOutput is a structure of the service's model.
+type CreateApplicationPresignedUrlOutput struct {
+	AuthorizedUrl *string `aws:"AuthorizedUrl" min:"1" max:"2048"`
+}
+
 // CreateApplicationSnapshotInput is a structure of the service's model.
 type CreateApplicationSnapshotInput struct {
 	ApplicationName *string `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
@@ -47,6 +133,22 @@ type CreateApplicationSnapshotInput struct {
 
 // CreateApplicationSnapshotOutput is a structure of the service's model.
 type CreateApplicationSnapshotOutput struct {
+}
+
+// CreateSnapshotInput is a structure of the service's model.
+type CreateSnapshotInput struct {
+	ApplicationName     *string `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	SnapshotName        *string `aws:"SnapshotName,required" min:"1" max:"100" pattern:"[a-zA-Z0-9_.-]+"`
+	SnapshotDescription *string `aws:"SnapshotDescription" min:"0" max:"1024" pattern:"[^\\u0000-\\u001F\\u007F]*"`
+	Tags                []Tag   `aws:"Tags" min:"1" max:"200"`
+}
+
+// CreateSnapshotOutput is a structure of the service's model.
+type CreateSnapshotOutput struct {
+	SnapshotArn             *string                 `aws:"SnapshotArn,required" min:"1" max:"2048"`
+	SnapshotStatus          SnapshotStatus          `aws:"SnapshotStatus,required"`
+	SnapshotOperationId     *string                 `aws:"SnapshotOperationId,required" min:"1" max:"64"`
+	SnapshotOperationStatus SnapshotOperationStatus `aws:"SnapshotOperationStatus,required"`
 }
 
 // DeleteApplicationInput is a structure of the service's model.
@@ -75,6 +177,45 @@ type DeleteApplicationCloudWatchLoggingOptionOutput struct {
 	OperationId                         *string                              `aws:"OperationId" min:"1" max:"64"`
 }
 
+// DeleteApplicationInputProcessingConfigurationInput is a structure of the service's model.
+type DeleteApplicationInputProcessingConfigurationInput struct {
+	ApplicationName             *string `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	CurrentApplicationVersionId *int64  `aws:"CurrentApplicationVersionId,required" min:"1" max:"999999999"`
+	InputId                     *string `aws:"InputId,required" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
+}
+
+// DeleteApplicationInputProcessingConfigurationOutput is a structure of the service's model.
+type DeleteApplicationInputProcessingConfigurationOutput struct {
+	ApplicationARN       *string `aws:"ApplicationARN" min:"1" max:"2048" pattern:"arn:.*"`
+	ApplicationVersionId *int64  `aws:"ApplicationVersionId" min:"1" max:"999999999"`
+}
+
+// DeleteApplicationOutputInput is a structure of the service's model.
+type DeleteApplicationOutputInput struct {
+	ApplicationName             *string `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	CurrentApplicationVersionId *int64  `aws:"CurrentApplicationVersionId,required" min:"1" max:"999999999"`
+	OutputId                    *string `aws:"OutputId,required" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
+}
+
+// DeleteApplicationOutputOutput is a structure of the service's model.
+type DeleteApplicationOutputOutput struct {
+	ApplicationARN       *string `aws:"ApplicationARN" min:"1" max:"2048" pattern:"arn:.*"`
+	ApplicationVersionId *int64  `aws:"ApplicationVersionId" min:"1" max:"999999999"`
+}
+
+// DeleteApplicationReferenceDataSourceInput is a structure of the service's model.
+type DeleteApplicationReferenceDataSourceInput struct {
+	ApplicationName             *string `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	CurrentApplicationVersionId *int64  `aws:"CurrentApplicationVersionId,required" min:"1" max:"999999999"`
+	ReferenceId                 *string `aws:"ReferenceId,required" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
+}
+
+// DeleteApplicationReferenceDataSourceOutput is a structure of the service's model.
+type DeleteApplicationReferenceDataSourceOutput struct {
+	ApplicationARN       *string `aws:"ApplicationARN" min:"1" max:"2048" pattern:"arn:.*"`
+	ApplicationVersionId *int64  `aws:"ApplicationVersionId" min:"1" max:"999999999"`
+}
+
 // DeleteApplicationSnapshotInput is a structure of the service's model.
 type DeleteApplicationSnapshotInput struct {
 	ApplicationName           *string    `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
@@ -84,6 +225,35 @@ type DeleteApplicationSnapshotInput struct {
 
 // DeleteApplicationSnapshotOutput is a structure of the service's model.
 type DeleteApplicationSnapshotOutput struct {
+}
+
+// DeleteApplicationVpcConfigurationInput is a structure of the service's model.
+type DeleteApplicationVpcConfigurationInput struct {
+	ApplicationName             *string `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	CurrentApplicationVersionId *int64  `aws:"CurrentApplicationVersionId" min:"1" max:"999999999"`
+	VpcConfigurationId          *string `aws:"VpcConfigurationId,required" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
+	ConditionalToken            *string `aws:"ConditionalToken" min:"1" max:"512" pattern:"[a-zA-Z0-9-_+/=]+"`
+}
+
+// DeleteApplicationVpcConfigurationOutput is a structure of the service's model.
+type DeleteApplicationVpcConfigurationOutput struct {
+	ApplicationARN       *string `aws:"ApplicationARN" min:"1" max:"2048" pattern:"arn:.*"`
+	ApplicationVersionId *int64  `aws:"ApplicationVersionId" min:"1" max:"999999999"`
+	OperationId          *string `aws:"OperationId" min:"1" max:"64"`
+}
+
+// DeleteSnapshotInput is a structure of the service's model.
+type DeleteSnapshotInput struct {
+	SnapshotName              *string    `aws:"SnapshotName,required" min:"1" max:"100" pattern:"[a-zA-Z0-9_.-]+"`
+	SnapshotCreationTimestamp *time.Time `aws:"SnapshotCreationTimestamp,required"`
+}
+
+// DeleteSnapshotOutput is a structure of the service's model.
+type DeleteSnapshotOutput struct {
+	SnapshotArn             *string                 `aws:"SnapshotArn,required" min:"1" max:"2048"`
+	SnapshotStatus          SnapshotStatus          `aws:"SnapshotStatus,required"`
+	SnapshotOperationId     *string                 `aws:"SnapshotOperationId,required" min:"1" max:"64"`
+	SnapshotOperationStatus SnapshotOperationStatus `aws:"SnapshotOperationStatus,required"`
 }
 
 // DescribeApplicationInput is a structure of the service's model.
@@ -128,6 +298,74 @@ type DescribeApplicationVersionInput struct {
 // DescribeApplicationVersionOutput is a structure of the service's model.
 type DescribeApplicationVersionOutput struct {
 	ApplicationVersionDetail *ApplicationDetail `aws:"ApplicationVersionDetail"`
+}
+
+// DescribeSnapshotInput is a structure of the service's model.
+type DescribeSnapshotInput struct {
+	SnapshotName *string `aws:"SnapshotName,required" min:"1" max:"100" pattern:"[a-zA-Z0-9_.-]+"`
+}
+
+// DescribeSnapshotOutput is a structure of the service's model.
+type DescribeSnapshotOutput struct {
+	SnapshotInfoDetails *SnapshotInfoDetails `aws:"SnapshotInfoDetails,required"`
+}
+
+// DescribeSnapshotOperationInput is a structure of the service's model.
+type DescribeSnapshotOperationInput struct {
+	SnapshotName        *string `aws:"SnapshotName,required" min:"1" max:"100" pattern:"[a-zA-Z0-9_.-]+"`
+	SnapshotOperationId *string `aws:"SnapshotOperationId,required" min:"1" max:"64"`
+}
+
+// DescribeSnapshotOperationOutput is a structure of the service's model.
+type DescribeSnapshotOperationOutput struct {
+	SnapshotOperationInfoDetails *SnapshotOperationInfoDetails `aws:"SnapshotOperationInfoDetails,required"`
+}
+
+// DiscoverInputSchemaInput is a structure of the service's model.
+type DiscoverInputSchemaInput struct {
+	ResourceARN                        *string                             `aws:"ResourceARN" min:"1" max:"2048" pattern:"arn:.*"`
+	ServiceExecutionRole               *string                             `aws:"ServiceExecutionRole,required" min:"1" max:"2048" pattern:"arn:.*"`
+	InputStartingPositionConfiguration *InputStartingPositionConfiguration `aws:"InputStartingPositionConfiguration"`
+	S3Configuration                    *S3Configuration                    `aws:"S3Configuration"`
+	InputProcessingConfiguration       *InputProcessingConfiguration       `aws:"InputProcessingConfiguration"`
+}
+
+// DiscoverInputSchemaOutput is a structure of the service's model.
+type DiscoverInputSchemaOutput struct {
+	InputSchema           *SourceSchema `aws:"InputSchema"`
+	ParsedInputRecords    [][]string    `aws:"ParsedInputRecords"`
+	ProcessedInputRecords []string      `aws:"ProcessedInputRecords"`
+	RawInputRecords       []string      `aws:"RawInputRecords"`
+}
+
+// ExportSnapshotInput is a structure of the service's model.
+type ExportSnapshotInput struct {
+	SnapshotName                   *string                         `aws:"SnapshotName,required" min:"1" max:"100" pattern:"[a-zA-Z0-9_.-]+"`
+	ExportDestinationConfiguration *ExportDestinationConfiguration `aws:"ExportDestinationConfiguration,required"`
+}
+
+// ExportSnapshotOutput is a structure of the service's model.
+type ExportSnapshotOutput struct {
+	SnapshotOperationId     *string                 `aws:"SnapshotOperationId,required" min:"1" max:"64"`
+	SnapshotOperationStatus SnapshotOperationStatus `aws:"SnapshotOperationStatus,required"`
+}
+
+// ImportSnapshotInput is a structure of the service's model.
+type ImportSnapshotInput struct {
+	SnapshotName                       *string                          `aws:"SnapshotName,required" min:"1" max:"100" pattern:"[a-zA-Z0-9_.-]+"`
+	ImportSourceConfiguration          *ImportSourceConfiguration       `aws:"ImportSourceConfiguration,required"`
+	DestinationEncryptionConfiguration *SnapshotEncryptionConfiguration `aws:"DestinationEncryptionConfiguration"`
+	SnapshotDescription                *string                          `aws:"SnapshotDescription" min:"0" max:"1024" pattern:"[^\\u0000-\\u001F\\u007F]*"`
+	SnapshotFormat                     SnapshotFormat                   `aws:"SnapshotFormat"`
+	Tags                               []Tag                            `aws:"Tags" min:"1" max:"200"`
+}
+
+// ImportSnapshotOutput is a structure of the service's model.
+type ImportSnapshotOutput struct {
+	SnapshotArn             *string                 `aws:"SnapshotArn,required" min:"1" max:"2048"`
+	SnapshotStatus          SnapshotStatus          `aws:"SnapshotStatus,required"`
+	SnapshotOperationId     *string                 `aws:"SnapshotOperationId,required" min:"1" max:"64"`
+	SnapshotOperationStatus SnapshotOperationStatus `aws:"SnapshotOperationStatus,required"`
 }
 
 // ListApplicationOperationsInput is a structure of the service's model.
@@ -183,6 +421,37 @@ type ListApplicationsOutput struct {
 	NextToken            *string              `aws:"NextToken" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
 }
 
+// ListSnapshotOperationsInput is a structure of the service's model.
+type ListSnapshotOperationsInput struct {
+	SnapshotName            *string                 `aws:"SnapshotName,required" min:"1" max:"100" pattern:"[a-zA-Z0-9_.-]+"`
+	SnapshotOperation       SnapshotOperation       `aws:"SnapshotOperation"`
+	SnapshotOperationStatus SnapshotOperationStatus `aws:"SnapshotOperationStatus"`
+	Limit                   *int32                  `aws:"Limit" min:"1" max:"50"`
+	NextToken               *string                 `aws:"NextToken" min:"1" max:"512"`
+}
+
+// ListSnapshotOperationsOutput is a structure of the service's model.
+type ListSnapshotOperationsOutput struct {
+	SnapshotOperationInfoList []SnapshotOperationInfo `aws:"SnapshotOperationInfoList,required"`
+	NextToken                 *string                 `aws:"NextToken" min:"1" max:"512"`
+}
+
+// ListSnapshotsInput is a structure of the service's model.
+type ListSnapshotsInput struct {
+	SourceApplicationName      *string                    `aws:"SourceApplicationName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	SnapshotInitiator          SnapshotInitiator          `aws:"SnapshotInitiator"`
+	SnapshotInitiatorOperation SnapshotInitiatorOperation `aws:"SnapshotInitiatorOperation"`
+	SnapshotStatus             SnapshotStatus             `aws:"SnapshotStatus"`
+	Limit                      *int32                     `aws:"Limit" min:"1" max:"50"`
+	NextToken                  *string                    `aws:"NextToken" min:"1" max:"512"`
+}
+
+// ListSnapshotsOutput is a structure of the service's model.
+type ListSnapshotsOutput struct {
+	SnapshotInfoList []SnapshotInfo `aws:"SnapshotInfoList,required"`
+	NextToken        *string        `aws:"NextToken" min:"1" max:"512"`
+}
+
 // ListTagsForResourceInput is a structure of the service's model.
 type ListTagsForResourceInput struct {
 	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
@@ -191,6 +460,18 @@ type ListTagsForResourceInput struct {
 // ListTagsForResourceOutput is a structure of the service's model.
 type ListTagsForResourceOutput struct {
 	Tags []Tag `aws:"Tags" min:"1" max:"200"`
+}
+
+// RollbackApplicationInput is a structure of the service's model.
+type RollbackApplicationInput struct {
+	ApplicationName             *string `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	CurrentApplicationVersionId *int64  `aws:"CurrentApplicationVersionId,required" min:"1" max:"999999999"`
+}
+
+// RollbackApplicationOutput is a structure of the service's model.
+type RollbackApplicationOutput struct {
+	ApplicationDetail *ApplicationDetail `aws:"ApplicationDetail,required"`
+	OperationId       *string            `aws:"OperationId" min:"1" max:"64"`
 }
 
 // StartApplicationInput is a structure of the service's model.
@@ -253,6 +534,18 @@ type UpdateApplicationOutput struct {
 	OperationId       *string            `aws:"OperationId" min:"1" max:"64"`
 }
 
+// UpdateApplicationMaintenanceConfigurationInput is a structure of the service's model.
+type UpdateApplicationMaintenanceConfigurationInput struct {
+	ApplicationName                           *string                                    `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	ApplicationMaintenanceConfigurationUpdate *ApplicationMaintenanceConfigurationUpdate `aws:"ApplicationMaintenanceConfigurationUpdate,required"`
+}
+
+// UpdateApplicationMaintenanceConfigurationOutput is a structure of the service's model.
+type UpdateApplicationMaintenanceConfigurationOutput struct {
+	ApplicationARN                                 *string                                         `aws:"ApplicationARN" min:"1" max:"2048" pattern:"arn:.*"`
+	ApplicationMaintenanceConfigurationDescription *ApplicationMaintenanceConfigurationDescription `aws:"ApplicationMaintenanceConfigurationDescription"`
+}
+
 // CloudWatchLoggingOption is a structure of the service's model.
 type CloudWatchLoggingOption struct {
 	LogStreamARN *string `aws:"LogStreamARN,required" min:"1" max:"2048" pattern:"arn:.*"`
@@ -263,6 +556,87 @@ type CloudWatchLoggingOptionDescription struct {
 	CloudWatchLoggingOptionId *string `aws:"CloudWatchLoggingOptionId" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
 	LogStreamARN              *string `aws:"LogStreamARN,required" min:"1" max:"2048" pattern:"arn:.*"`
 	RoleARN                   *string `aws:"RoleARN" min:"1" max:"2048" pattern:"arn:.*"`
+}
+
+// Input is a structure of the service's model.
+type Input struct {
+	NamePrefix                   *string                       `aws:"NamePrefix,required" min:"1" max:"32" pattern:"[^-\\s<>&]*"`
+	InputProcessingConfiguration *InputProcessingConfiguration `aws:"InputProcessingConfiguration"`
+	KinesisStreamsInput          *KinesisStreamsInput          `aws:"KinesisStreamsInput"`
+	KinesisFirehoseInput         *KinesisFirehoseInput         `aws:"KinesisFirehoseInput"`
+	InputParallelism             *InputParallelism             `aws:"InputParallelism"`
+	InputSchema                  *SourceSchema                 `aws:"InputSchema,required"`
+}
+
+// InputDescription is a structure of the service's model.
+type InputDescription struct {
+	InputId                                 *string                                  `aws:"InputId" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
+	NamePrefix                              *string                                  `aws:"NamePrefix" min:"1" max:"32" pattern:"[^-\\s<>&]*"`
+	InAppStreamNames                        []string                                 `aws:"InAppStreamNames" emin:"1" emax:"32" epattern:"[^-\\s<>&]*"`
+	InputProcessingConfigurationDescription *InputProcessingConfigurationDescription `aws:"InputProcessingConfigurationDescription"`
+	KinesisStreamsInputDescription          *KinesisStreamsInputDescription          `aws:"KinesisStreamsInputDescription"`
+	KinesisFirehoseInputDescription         *KinesisFirehoseInputDescription         `aws:"KinesisFirehoseInputDescription"`
+	InputSchema                             *SourceSchema                            `aws:"InputSchema"`
+	InputParallelism                        *InputParallelism                        `aws:"InputParallelism"`
+	InputStartingPositionConfiguration      *InputStartingPositionConfiguration      `aws:"InputStartingPositionConfiguration"`
+}
+
+// InputProcessingConfiguration is a structure of the service's model.
+type InputProcessingConfiguration struct {
+	InputLambdaProcessor *InputLambdaProcessor `aws:"InputLambdaProcessor,required"`
+}
+
+// InputProcessingConfigurationDescription is a structure of the service's model.
+type InputProcessingConfigurationDescription struct {
+	InputLambdaProcessorDescription *InputLambdaProcessorDescription `aws:"InputLambdaProcessorDescription"`
+}
+
+// Output is a structure of the service's model.
+type Output struct {
+	Name                  *string                `aws:"Name,required" min:"1" max:"32" pattern:"[^-\\s<>&]*"`
+	KinesisStreamsOutput  *KinesisStreamsOutput  `aws:"KinesisStreamsOutput"`
+	KinesisFirehoseOutput *KinesisFirehoseOutput `aws:"KinesisFirehoseOutput"`
+	LambdaOutput          *LambdaOutput          `aws:"LambdaOutput"`
+	DestinationSchema     *DestinationSchema     `aws:"DestinationSchema,required"`
+}
+
+// OutputDescription is a structure of the service's model.
+type OutputDescription struct {
+	OutputId                         *string                           `aws:"OutputId" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
+	Name                             *string                           `aws:"Name" min:"1" max:"32" pattern:"[^-\\s<>&]*"`
+	KinesisStreamsOutputDescription  *KinesisStreamsOutputDescription  `aws:"KinesisStreamsOutputDescription"`
+	KinesisFirehoseOutputDescription *KinesisFirehoseOutputDescription `aws:"KinesisFirehoseOutputDescription"`
+	LambdaOutputDescription          *LambdaOutputDescription          `aws:"LambdaOutputDescription"`
+	DestinationSchema                *DestinationSchema                `aws:"DestinationSchema"`
+}
+
+// ReferenceDataSource is a structure of the service's model.
+type ReferenceDataSource struct {
+	TableName             *string                `aws:"TableName,required" min:"1" max:"32"`
+	S3ReferenceDataSource *S3ReferenceDataSource `aws:"S3ReferenceDataSource"`
+	ReferenceSchema       *SourceSchema          `aws:"ReferenceSchema,required"`
+}
+
+// ReferenceDataSourceDescription is a structure of the service's model.
+type ReferenceDataSourceDescription struct {
+	ReferenceId                      *string                           `aws:"ReferenceId,required" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
+	TableName                        *string                           `aws:"TableName,required" min:"1" max:"32"`
+	S3ReferenceDataSourceDescription *S3ReferenceDataSourceDescription `aws:"S3ReferenceDataSourceDescription,required"`
+	ReferenceSchema                  *SourceSchema                     `aws:"ReferenceSchema"`
+}
+
+// VpcConfiguration is a structure of the service's model.
+type VpcConfiguration struct {
+	SubnetIds        []string `aws:"SubnetIds,required" min:"1" max:"16"`
+	SecurityGroupIds []string `aws:"SecurityGroupIds,required" min:"1" max:"5"`
+}
+
+// VpcConfigurationDescription is a structure of the service's model.
+type VpcConfigurationDescription struct {
+	VpcConfigurationId *string  `aws:"VpcConfigurationId,required" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
+	VpcId              *string  `aws:"VpcId,required"`
+	SubnetIds          []string `aws:"SubnetIds,required" min:"1" max:"16"`
+	SecurityGroupIds   []string `aws:"SecurityGroupIds,required" min:"1" max:"5"`
 }
 
 // RuntimeEnvironment is an enumeration of the service's model; "" means absent.
@@ -344,6 +718,50 @@ type ApplicationDetail struct {
 	ApplicationMode                                ApplicationMode                                 `aws:"ApplicationMode"`
 }
 
+// UrlType is an enumeration of the service's model; "" means absent.
+type UrlType string
+
+// Values of UrlType.
+const (
+	UrlTypeFLINK_DASHBOARD_URL UrlType = "FLINK_DASHBOARD_URL"
+	UrlTypeZEPPELIN_UI_URL     UrlType = "ZEPPELIN_UI_URL"
+)
+
+// EnumValues lists the legal values.
+func (UrlType) EnumValues() []string { return []string{"FLINK_DASHBOARD_URL", "ZEPPELIN_UI_URL"} }
+
+// SnapshotStatus is an enumeration of the service's model; "" means absent.
+type SnapshotStatus string
+
+// Values of SnapshotStatus.
+const (
+	SnapshotStatusCREATING SnapshotStatus = "CREATING"
+	SnapshotStatusREADY    SnapshotStatus = "READY"
+	SnapshotStatusDELETING SnapshotStatus = "DELETING"
+	SnapshotStatusFAILED   SnapshotStatus = "FAILED"
+)
+
+// EnumValues lists the legal values.
+func (SnapshotStatus) EnumValues() []string {
+	return []string{"CREATING", "READY", "DELETING", "FAILED"}
+}
+
+// SnapshotOperationStatus is an enumeration of the service's model; "" means absent.
+type SnapshotOperationStatus string
+
+// Values of SnapshotOperationStatus.
+const (
+	SnapshotOperationStatusIN_PROGRESS SnapshotOperationStatus = "IN_PROGRESS"
+	SnapshotOperationStatusSUCCESSFUL  SnapshotOperationStatus = "SUCCESSFUL"
+	SnapshotOperationStatusFAILED      SnapshotOperationStatus = "FAILED"
+	SnapshotOperationStatusCANCELLED   SnapshotOperationStatus = "CANCELLED"
+)
+
+// EnumValues lists the legal values.
+func (SnapshotOperationStatus) EnumValues() []string {
+	return []string{"IN_PROGRESS", "SUCCESSFUL", "FAILED", "CANCELLED"}
+}
+
 // ApplicationOperationInfoDetails is a structure of the service's model.
 type ApplicationOperationInfoDetails struct {
 	Operation                       *string                          `aws:"Operation,required" min:"1" max:"64"`
@@ -363,6 +781,89 @@ type SnapshotDetails struct {
 	RuntimeEnvironment                            RuntimeEnvironment                             `aws:"RuntimeEnvironment"`
 	ApplicationEncryptionConfigurationDescription *ApplicationEncryptionConfigurationDescription `aws:"ApplicationEncryptionConfigurationDescription"`
 }
+
+// SnapshotInfoDetails is a structure of the service's model.
+type SnapshotInfoDetails struct {
+	SnapshotName                               *string                          `aws:"SnapshotName,required" min:"1" max:"100" pattern:"[a-zA-Z0-9_.-]+"`
+	SnapshotArn                                *string                          `aws:"SnapshotArn,required" min:"1" max:"2048"`
+	SnapshotDescription                        *string                          `aws:"SnapshotDescription" min:"0" max:"1024" pattern:"[^\\u0000-\\u001F\\u007F]*"`
+	SnapshotStatus                             SnapshotStatus                   `aws:"SnapshotStatus,required"`
+	SnapshotCreationTimestamp                  *time.Time                       `aws:"SnapshotCreationTimestamp,required"`
+	RuntimeEnvironment                         RuntimeEnvironment               `aws:"RuntimeEnvironment"`
+	SnapshotSizeInBytes                        *int64                           `aws:"SnapshotSizeInBytes"`
+	SnapshotEncryptionConfigurationDescription *SnapshotEncryptionConfiguration `aws:"SnapshotEncryptionConfigurationDescription"`
+	SnapshotInitiator                          SnapshotInitiator                `aws:"SnapshotInitiator,required"`
+	SnapshotInitiatorOperation                 SnapshotInitiatorOperation       `aws:"SnapshotInitiatorOperation,required"`
+	SnapshotSourceDescription                  *SnapshotSourceDescription       `aws:"SnapshotSourceDescription,required"`
+	SnapshotFormat                             SnapshotFormat                   `aws:"SnapshotFormat,required"`
+}
+
+// SnapshotOperationInfoDetails is a structure of the service's model.
+type SnapshotOperationInfoDetails struct {
+	SnapshotOperationId                           *string                               `aws:"SnapshotOperationId,required" min:"1" max:"64"`
+	SnapshotOperation                             SnapshotOperation                     `aws:"SnapshotOperation,required"`
+	SnapshotOperationStatus                       SnapshotOperationStatus               `aws:"SnapshotOperationStatus,required"`
+	SnapshotArn                                   *string                               `aws:"SnapshotArn,required" min:"1" max:"2048"`
+	SourceEncryptionConfigurationDescription      *EncryptionConfigurationDescription   `aws:"SourceEncryptionConfigurationDescription"`
+	DestinationEncryptionConfigurationDescription *EncryptionConfigurationDescription   `aws:"DestinationEncryptionConfigurationDescription"`
+	SnapshotSourceLocationDescription             *SnapshotOperationLocationDescription `aws:"SnapshotSourceLocationDescription"`
+	SnapshotDestinationLocationDescription        *SnapshotOperationLocationDescription `aws:"SnapshotDestinationLocationDescription"`
+	ApplicationOperationDescription               *ApplicationOperationDescription      `aws:"ApplicationOperationDescription"`
+	StartTime                                     *time.Time                            `aws:"StartTime"`
+	EndTime                                       *time.Time                            `aws:"EndTime"`
+	SnapshotOperationFailureDetails               *SnapshotOperationFailureDetails      `aws:"SnapshotOperationFailureDetails"`
+}
+
+// InputStartingPositionConfiguration is a structure of the service's model.
+type InputStartingPositionConfiguration struct {
+	InputStartingPosition InputStartingPosition `aws:"InputStartingPosition"`
+}
+
+// S3Configuration is a structure of the service's model.
+type S3Configuration struct {
+	BucketARN *string `aws:"BucketARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+	FileKey   *string `aws:"FileKey,required" min:"1" max:"1024"`
+}
+
+// SourceSchema is a structure of the service's model.
+type SourceSchema struct {
+	RecordFormat   *RecordFormat  `aws:"RecordFormat,required"`
+	RecordEncoding *string        `aws:"RecordEncoding" min:"5" max:"5" pattern:"UTF-8"`
+	RecordColumns  []RecordColumn `aws:"RecordColumns,required" min:"1" max:"1000"`
+}
+
+// ExportDestinationConfiguration is a structure of the service's model.
+type ExportDestinationConfiguration struct {
+	DestinationType                    StorageLocationType              `aws:"DestinationType,required"`
+	ExportRoleArn                      *string                          `aws:"ExportRoleArn,required" min:"1" max:"2048" pattern:"arn:.*"`
+	DestinationEncryptionConfiguration *SnapshotEncryptionConfiguration `aws:"DestinationEncryptionConfiguration"`
+	DestinationS3PrefixLocation        *S3PrefixLocation                `aws:"DestinationS3PrefixLocation,required"`
+}
+
+// ImportSourceConfiguration is a structure of the service's model.
+type ImportSourceConfiguration struct {
+	SourceType                    StorageLocationType              `aws:"SourceType,required"`
+	ImportRoleArn                 *string                          `aws:"ImportRoleArn,required" min:"1" max:"2048" pattern:"arn:.*"`
+	SourceEncryptionConfiguration *SnapshotEncryptionConfiguration `aws:"SourceEncryptionConfiguration"`
+	SourceS3PrefixLocation        *S3PrefixLocation                `aws:"SourceS3PrefixLocation,required"`
+}
+
+// SnapshotEncryptionConfiguration is a structure of the service's model.
+type SnapshotEncryptionConfiguration struct {
+	KeyId   *string `aws:"KeyId" min:"1" max:"2048"`
+	KeyType KeyType `aws:"KeyType,required"`
+}
+
+// SnapshotFormat is an enumeration of the service's model; "" means absent.
+type SnapshotFormat string
+
+// Values of SnapshotFormat.
+const (
+	SnapshotFormatCANONICAL SnapshotFormat = "CANONICAL"
+)
+
+// EnumValues lists the legal values.
+func (SnapshotFormat) EnumValues() []string { return []string{"CANONICAL"} }
 
 // OperationStatus is an enumeration of the service's model; "" means absent.
 type OperationStatus string
@@ -405,6 +906,71 @@ type ApplicationSummary struct {
 	ApplicationMode      ApplicationMode    `aws:"ApplicationMode"`
 }
 
+// SnapshotOperation is an enumeration of the service's model; "" means absent.
+type SnapshotOperation string
+
+// Values of SnapshotOperation.
+const (
+	SnapshotOperationCreateSnapshot       SnapshotOperation = "CreateSnapshot"
+	SnapshotOperationDeleteSnapshot       SnapshotOperation = "DeleteSnapshot"
+	SnapshotOperationImportSnapshot       SnapshotOperation = "ImportSnapshot"
+	SnapshotOperationExportSnapshot       SnapshotOperation = "ExportSnapshot"
+	SnapshotOperationSystemCreateSnapshot SnapshotOperation = "SystemCreateSnapshot"
+)
+
+// EnumValues lists the legal values.
+func (SnapshotOperation) EnumValues() []string {
+	return []string{"CreateSnapshot", "DeleteSnapshot", "ImportSnapshot", "ExportSnapshot", "SystemCreateSnapshot"}
+}
+
+// SnapshotOperationInfo is a structure of the service's model.
+type SnapshotOperationInfo struct {
+	SnapshotOperationId     *string                 `aws:"SnapshotOperationId,required" min:"1" max:"64"`
+	SnapshotOperation       SnapshotOperation       `aws:"SnapshotOperation,required"`
+	SnapshotOperationStatus SnapshotOperationStatus `aws:"SnapshotOperationStatus,required"`
+	StartTime               *time.Time              `aws:"StartTime"`
+	EndTime                 *time.Time              `aws:"EndTime"`
+}
+
+// SnapshotInitiator is an enumeration of the service's model; "" means absent.
+type SnapshotInitiator string
+
+// Values of SnapshotInitiator.
+const (
+	SnapshotInitiatorUSER   SnapshotInitiator = "USER"
+	SnapshotInitiatorSYSTEM SnapshotInitiator = "SYSTEM"
+)
+
+// EnumValues lists the legal values.
+func (SnapshotInitiator) EnumValues() []string { return []string{"USER", "SYSTEM"} }
+
+// SnapshotInitiatorOperation is an enumeration of the service's model; "" means absent.
+type SnapshotInitiatorOperation string
+
+// Values of SnapshotInitiatorOperation.
+const (
+	SnapshotInitiatorOperationCreateSnapshot       SnapshotInitiatorOperation = "CreateSnapshot"
+	SnapshotInitiatorOperationImportSnapshot       SnapshotInitiatorOperation = "ImportSnapshot"
+	SnapshotInitiatorOperationSystemCreateSnapshot SnapshotInitiatorOperation = "SystemCreateSnapshot"
+)
+
+// EnumValues lists the legal values.
+func (SnapshotInitiatorOperation) EnumValues() []string {
+	return []string{"CreateSnapshot", "ImportSnapshot", "SystemCreateSnapshot"}
+}
+
+// SnapshotInfo is a structure of the service's model.
+type SnapshotInfo struct {
+	SnapshotName               *string                    `aws:"SnapshotName,required" min:"1" max:"100" pattern:"[a-zA-Z0-9_.-]+"`
+	SnapshotArn                *string                    `aws:"SnapshotArn,required" min:"1" max:"2048"`
+	SnapshotStatus             SnapshotStatus             `aws:"SnapshotStatus,required"`
+	SnapshotCreationTimestamp  *time.Time                 `aws:"SnapshotCreationTimestamp,required"`
+	SnapshotInitiator          SnapshotInitiator          `aws:"SnapshotInitiator,required"`
+	SnapshotInitiatorOperation SnapshotInitiatorOperation `aws:"SnapshotInitiatorOperation,required"`
+	SourceApplicationName      *string                    `aws:"SourceApplicationName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	SnapshotFormat             SnapshotFormat             `aws:"SnapshotFormat,required"`
+}
+
 // RunConfiguration is a structure of the service's model.
 type RunConfiguration struct {
 	FlinkRunConfiguration           *FlinkRunConfiguration           `aws:"FlinkRunConfiguration"`
@@ -435,6 +1001,106 @@ type RunConfigurationUpdate struct {
 type CloudWatchLoggingOptionUpdate struct {
 	CloudWatchLoggingOptionId *string `aws:"CloudWatchLoggingOptionId,required" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
 	LogStreamARNUpdate        *string `aws:"LogStreamARNUpdate" min:"1" max:"2048" pattern:"arn:.*"`
+}
+
+// ApplicationMaintenanceConfigurationUpdate is a structure of the service's model.
+type ApplicationMaintenanceConfigurationUpdate struct {
+	ApplicationMaintenanceWindowStartTimeUpdate *string `aws:"ApplicationMaintenanceWindowStartTimeUpdate,required" min:"5" max:"5" pattern:"([01][0-9]|2[0-3]):[0-5][0-9]"`
+}
+
+// ApplicationMaintenanceConfigurationDescription is a structure of the service's model.
+type ApplicationMaintenanceConfigurationDescription struct {
+	ApplicationMaintenanceWindowStartTime *string `aws:"ApplicationMaintenanceWindowStartTime,required" min:"5" max:"5" pattern:"([01][0-9]|2[0-3]):[0-5][0-9]"`
+	ApplicationMaintenanceWindowEndTime   *string `aws:"ApplicationMaintenanceWindowEndTime,required" min:"5" max:"5" pattern:"([01][0-9]|2[0-3]):[0-5][0-9]"`
+}
+
+// KinesisStreamsInput is a structure of the service's model.
+type KinesisStreamsInput struct {
+	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+}
+
+// KinesisFirehoseInput is a structure of the service's model.
+type KinesisFirehoseInput struct {
+	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+}
+
+// InputParallelism is a structure of the service's model.
+type InputParallelism struct {
+	Count *int32 `aws:"Count" min:"1" max:"64"`
+}
+
+// KinesisStreamsInputDescription is a structure of the service's model.
+type KinesisStreamsInputDescription struct {
+	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+	RoleARN     *string `aws:"RoleARN" min:"1" max:"2048" pattern:"arn:.*"`
+}
+
+// KinesisFirehoseInputDescription is a structure of the service's model.
+type KinesisFirehoseInputDescription struct {
+	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+	RoleARN     *string `aws:"RoleARN" min:"1" max:"2048" pattern:"arn:.*"`
+}
+
+// InputLambdaProcessor is a structure of the service's model.
+type InputLambdaProcessor struct {
+	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+}
+
+// InputLambdaProcessorDescription is a structure of the service's model.
+type InputLambdaProcessorDescription struct {
+	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+	RoleARN     *string `aws:"RoleARN" min:"1" max:"2048" pattern:"arn:.*"`
+}
+
+// KinesisStreamsOutput is a structure of the service's model.
+type KinesisStreamsOutput struct {
+	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+}
+
+// KinesisFirehoseOutput is a structure of the service's model.
+type KinesisFirehoseOutput struct {
+	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+}
+
+// LambdaOutput is a structure of the service's model.
+type LambdaOutput struct {
+	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+}
+
+// DestinationSchema is a structure of the service's model.
+type DestinationSchema struct {
+	RecordFormatType RecordFormatType `aws:"RecordFormatType,required"`
+}
+
+// KinesisStreamsOutputDescription is a structure of the service's model.
+type KinesisStreamsOutputDescription struct {
+	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+	RoleARN     *string `aws:"RoleARN" min:"1" max:"2048" pattern:"arn:.*"`
+}
+
+// KinesisFirehoseOutputDescription is a structure of the service's model.
+type KinesisFirehoseOutputDescription struct {
+	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+	RoleARN     *string `aws:"RoleARN" min:"1" max:"2048" pattern:"arn:.*"`
+}
+
+// LambdaOutputDescription is a structure of the service's model.
+type LambdaOutputDescription struct {
+	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+	RoleARN     *string `aws:"RoleARN" min:"1" max:"2048" pattern:"arn:.*"`
+}
+
+// S3ReferenceDataSource is a structure of the service's model.
+type S3ReferenceDataSource struct {
+	BucketARN *string `aws:"BucketARN" min:"1" max:"2048" pattern:"arn:.*"`
+	FileKey   *string `aws:"FileKey" min:"1" max:"1024"`
+}
+
+// S3ReferenceDataSourceDescription is a structure of the service's model.
+type S3ReferenceDataSourceDescription struct {
+	BucketARN        *string `aws:"BucketARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+	FileKey          *string `aws:"FileKey,required" min:"1" max:"1024"`
+	ReferenceRoleARN *string `aws:"ReferenceRoleARN" min:"1" max:"2048" pattern:"arn:.*"`
 }
 
 // SqlApplicationConfiguration is a structure of the service's model.
@@ -471,12 +1137,6 @@ type ApplicationSnapshotConfiguration struct {
 // ApplicationSystemRollbackConfiguration is a structure of the service's model.
 type ApplicationSystemRollbackConfiguration struct {
 	RollbackEnabled *bool `aws:"RollbackEnabled,required"`
-}
-
-// VpcConfiguration is a structure of the service's model.
-type VpcConfiguration struct {
-	SubnetIds        []string `aws:"SubnetIds,required" min:"1" max:"16"`
-	SecurityGroupIds []string `aws:"SecurityGroupIds,required" min:"1" max:"5"`
 }
 
 // ZeppelinApplicationConfiguration is a structure of the service's model.
@@ -530,12 +1190,6 @@ type ApplicationConfigurationDescription struct {
 	ApplicationEncryptionConfigurationDescription     *ApplicationEncryptionConfigurationDescription     `aws:"ApplicationEncryptionConfigurationDescription"`
 }
 
-// ApplicationMaintenanceConfigurationDescription is a structure of the service's model.
-type ApplicationMaintenanceConfigurationDescription struct {
-	ApplicationMaintenanceWindowStartTime *string `aws:"ApplicationMaintenanceWindowStartTime,required" min:"5" max:"5" pattern:"([01][0-9]|2[0-3]):[0-5][0-9]"`
-	ApplicationMaintenanceWindowEndTime   *string `aws:"ApplicationMaintenanceWindowEndTime,required" min:"5" max:"5" pattern:"([01][0-9]|2[0-3]):[0-5][0-9]"`
-}
-
 // ApplicationVersionChangeDetails is a structure of the service's model.
 type ApplicationVersionChangeDetails struct {
 	ApplicationVersionUpdatedFrom *int64 `aws:"ApplicationVersionUpdatedFrom,required" min:"1" max:"999999999"`
@@ -548,27 +1202,97 @@ type OperationFailureDetails struct {
 	ErrorInfo           *ErrorInfo `aws:"ErrorInfo"`
 }
 
-// SnapshotStatus is an enumeration of the service's model; "" means absent.
-type SnapshotStatus string
-
-// Values of SnapshotStatus.
-const (
-	SnapshotStatusCREATING SnapshotStatus = "CREATING"
-	SnapshotStatusREADY    SnapshotStatus = "READY"
-	SnapshotStatusDELETING SnapshotStatus = "DELETING"
-	SnapshotStatusFAILED   SnapshotStatus = "FAILED"
-)
-
-// EnumValues lists the legal values.
-func (SnapshotStatus) EnumValues() []string {
-	return []string{"CREATING", "READY", "DELETING", "FAILED"}
-}
-
 // ApplicationEncryptionConfigurationDescription is a structure of the service's model.
 type ApplicationEncryptionConfigurationDescription struct {
 	KeyId   *string `aws:"KeyId" min:"1" max:"2048"`
 	KeyType KeyType `aws:"KeyType,required"`
 }
+
+// SnapshotSourceDescription is a structure of the service's model.
+type SnapshotSourceDescription struct {
+	S3PrefixLocation             *S3PrefixLocation             `aws:"S3PrefixLocation"`
+	SourceApplicationDescription *SourceApplicationDescription `aws:"SourceApplicationDescription"`
+}
+
+// EncryptionConfigurationDescription is a structure of the service's model.
+type EncryptionConfigurationDescription struct {
+	KeyId   *string `aws:"KeyId" min:"1" max:"2048"`
+	KeyType KeyType `aws:"KeyType,required"`
+}
+
+// SnapshotOperationLocationDescription is a structure of the service's model.
+type SnapshotOperationLocationDescription struct {
+	LocationType     StorageLocationType                `aws:"LocationType,required"`
+	S3PrefixLocation *SnapshotOperationS3PrefixLocation `aws:"S3PrefixLocation,required"`
+}
+
+// ApplicationOperationDescription is a structure of the service's model.
+type ApplicationOperationDescription struct {
+	ApplicationOperationId *string `aws:"ApplicationOperationId" min:"1" max:"64"`
+	ApplicationName        *string `aws:"ApplicationName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+}
+
+// SnapshotOperationFailureDetails is a structure of the service's model.
+type SnapshotOperationFailureDetails struct {
+	ErrorInfo *SnapshotErrorInfo `aws:"ErrorInfo"`
+}
+
+// InputStartingPosition is an enumeration of the service's model; "" means absent.
+type InputStartingPosition string
+
+// Values of InputStartingPosition.
+const (
+	InputStartingPositionNOW                InputStartingPosition = "NOW"
+	InputStartingPositionTRIM_HORIZON       InputStartingPosition = "TRIM_HORIZON"
+	InputStartingPositionLAST_STOPPED_POINT InputStartingPosition = "LAST_STOPPED_POINT"
+)
+
+// EnumValues lists the legal values.
+func (InputStartingPosition) EnumValues() []string {
+	return []string{"NOW", "TRIM_HORIZON", "LAST_STOPPED_POINT"}
+}
+
+// RecordFormat is a structure of the service's model.
+type RecordFormat struct {
+	RecordFormatType  RecordFormatType   `aws:"RecordFormatType,required"`
+	MappingParameters *MappingParameters `aws:"MappingParameters"`
+}
+
+// RecordColumn is a structure of the service's model.
+type RecordColumn struct {
+	Name    *string `aws:"Name,required" min:"1" max:"256" pattern:"[^-\\s<>&]*"`
+	Mapping *string `aws:"Mapping" min:"0" max:"65535"`
+	SqlType *string `aws:"SqlType,required" min:"1" max:"100"`
+}
+
+// StorageLocationType is an enumeration of the service's model; "" means absent.
+type StorageLocationType string
+
+// Values of StorageLocationType.
+const (
+	StorageLocationTypeS3 StorageLocationType = "S3"
+)
+
+// EnumValues lists the legal values.
+func (StorageLocationType) EnumValues() []string { return []string{"S3"} }
+
+// S3PrefixLocation is a structure of the service's model.
+type S3PrefixLocation struct {
+	BucketARN *string `aws:"BucketARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+	KeyPrefix *string `aws:"KeyPrefix,required" min:"1" max:"200"`
+}
+
+// KeyType is an enumeration of the service's model; "" means absent.
+type KeyType string
+
+// Values of KeyType.
+const (
+	KeyTypeAWS_OWNED_KEY        KeyType = "AWS_OWNED_KEY"
+	KeyTypeCUSTOMER_MANAGED_KEY KeyType = "CUSTOMER_MANAGED_KEY"
+)
+
+// EnumValues lists the legal values.
+func (KeyType) EnumValues() []string { return []string{"AWS_OWNED_KEY", "CUSTOMER_MANAGED_KEY"} }
 
 // FlinkRunConfiguration is a structure of the service's model.
 type FlinkRunConfiguration struct {
@@ -645,31 +1369,17 @@ type ApplicationEncryptionConfigurationUpdate struct {
 	KeyTypeUpdate KeyType `aws:"KeyTypeUpdate,required"`
 }
 
-// Input is a structure of the service's model.
-type Input struct {
-	NamePrefix                   *string                       `aws:"NamePrefix,required" min:"1" max:"32" pattern:"[^-\\s<>&]*"`
-	InputProcessingConfiguration *InputProcessingConfiguration `aws:"InputProcessingConfiguration"`
-	KinesisStreamsInput          *KinesisStreamsInput          `aws:"KinesisStreamsInput"`
-	KinesisFirehoseInput         *KinesisFirehoseInput         `aws:"KinesisFirehoseInput"`
-	InputParallelism             *InputParallelism             `aws:"InputParallelism"`
-	InputSchema                  *SourceSchema                 `aws:"InputSchema,required"`
-}
+// RecordFormatType is an enumeration of the service's model; "" means absent.
+type RecordFormatType string
 
-// Output is a structure of the service's model.
-type Output struct {
-	Name                  *string                `aws:"Name,required" min:"1" max:"32" pattern:"[^-\\s<>&]*"`
-	KinesisStreamsOutput  *KinesisStreamsOutput  `aws:"KinesisStreamsOutput"`
-	KinesisFirehoseOutput *KinesisFirehoseOutput `aws:"KinesisFirehoseOutput"`
-	LambdaOutput          *LambdaOutput          `aws:"LambdaOutput"`
-	DestinationSchema     *DestinationSchema     `aws:"DestinationSchema,required"`
-}
+// Values of RecordFormatType.
+const (
+	RecordFormatTypeJSON RecordFormatType = "JSON"
+	RecordFormatTypeCSV  RecordFormatType = "CSV"
+)
 
-// ReferenceDataSource is a structure of the service's model.
-type ReferenceDataSource struct {
-	TableName             *string                `aws:"TableName,required" min:"1" max:"32"`
-	S3ReferenceDataSource *S3ReferenceDataSource `aws:"S3ReferenceDataSource"`
-	ReferenceSchema       *SourceSchema          `aws:"ReferenceSchema,required"`
-}
+// EnumValues lists the legal values.
+func (RecordFormatType) EnumValues() []string { return []string{"JSON", "CSV"} }
 
 // CheckpointConfiguration is a structure of the service's model.
 type CheckpointConfiguration struct {
@@ -755,18 +1465,6 @@ type CustomArtifactConfiguration struct {
 	MavenReference    *MavenReference    `aws:"MavenReference"`
 }
 
-// KeyType is an enumeration of the service's model; "" means absent.
-type KeyType string
-
-// Values of KeyType.
-const (
-	KeyTypeAWS_OWNED_KEY        KeyType = "AWS_OWNED_KEY"
-	KeyTypeCUSTOMER_MANAGED_KEY KeyType = "CUSTOMER_MANAGED_KEY"
-)
-
-// EnumValues lists the legal values.
-func (KeyType) EnumValues() []string { return []string{"AWS_OWNED_KEY", "CUSTOMER_MANAGED_KEY"} }
-
 // SqlApplicationConfigurationDescription is a structure of the service's model.
 type SqlApplicationConfigurationDescription struct {
 	InputDescriptions               []InputDescription               `aws:"InputDescriptions"`
@@ -810,14 +1508,6 @@ type ApplicationSystemRollbackConfigurationDescription struct {
 	RollbackEnabled *bool `aws:"RollbackEnabled,required"`
 }
 
-// VpcConfigurationDescription is a structure of the service's model.
-type VpcConfigurationDescription struct {
-	VpcConfigurationId *string  `aws:"VpcConfigurationId,required" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
-	VpcId              *string  `aws:"VpcId,required"`
-	SubnetIds          []string `aws:"SubnetIds,required" min:"1" max:"16"`
-	SecurityGroupIds   []string `aws:"SecurityGroupIds,required" min:"1" max:"5"`
-}
-
 // ZeppelinApplicationConfigurationDescription is a structure of the service's model.
 type ZeppelinApplicationConfigurationDescription struct {
 	MonitoringConfigurationDescription          *ZeppelinMonitoringConfigurationDescription  `aws:"MonitoringConfigurationDescription,required"`
@@ -831,9 +1521,30 @@ type ErrorInfo struct {
 	ErrorString *string `aws:"ErrorString" min:"1" max:"512"`
 }
 
-// InputStartingPositionConfiguration is a structure of the service's model.
-type InputStartingPositionConfiguration struct {
-	InputStartingPosition InputStartingPosition `aws:"InputStartingPosition"`
+// SourceApplicationDescription is a structure of the service's model.
+type SourceApplicationDescription struct {
+	ApplicationName              *string    `aws:"ApplicationName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	ApplicationCreationTimestamp *time.Time `aws:"ApplicationCreationTimestamp,required"`
+	ApplicationVersionId         *int64     `aws:"ApplicationVersionId,required" min:"1" max:"999999999"`
+}
+
+// SnapshotOperationS3PrefixLocation is a structure of the service's model.
+type SnapshotOperationS3PrefixLocation struct {
+	BucketARN      *string `aws:"BucketARN,required" min:"1" max:"2048" pattern:"arn:.*"`
+	KeyPrefix      *string `aws:"KeyPrefix,required" min:"1" max:"200"`
+	ExportedPrefix *string `aws:"ExportedPrefix" min:"1" max:"200"`
+}
+
+// SnapshotErrorInfo is a structure of the service's model.
+type SnapshotErrorInfo struct {
+	ErrorCode   *string `aws:"ErrorCode" min:"1" max:"512"`
+	ErrorString *string `aws:"ErrorString" min:"1" max:"512"`
+}
+
+// MappingParameters is a structure of the service's model.
+type MappingParameters struct {
+	JSONMappingParameters *JSONMappingParameters `aws:"JSONMappingParameters"`
+	CSVMappingParameters  *CSVMappingParameters  `aws:"CSVMappingParameters"`
 }
 
 // ApplicationRestoreType is an enumeration of the service's model; "" means absent.
@@ -925,59 +1636,6 @@ type DeployAsApplicationConfigurationUpdate struct {
 	S3ContentLocationUpdate *S3ContentBaseLocationUpdate `aws:"S3ContentLocationUpdate"`
 }
 
-// InputProcessingConfiguration is a structure of the service's model.
-type InputProcessingConfiguration struct {
-	InputLambdaProcessor *InputLambdaProcessor `aws:"InputLambdaProcessor,required"`
-}
-
-// KinesisStreamsInput is a structure of the service's model.
-type KinesisStreamsInput struct {
-	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
-}
-
-// KinesisFirehoseInput is a structure of the service's model.
-type KinesisFirehoseInput struct {
-	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
-}
-
-// InputParallelism is a structure of the service's model.
-type InputParallelism struct {
-	Count *int32 `aws:"Count" min:"1" max:"64"`
-}
-
-// SourceSchema is a structure of the service's model.
-type SourceSchema struct {
-	RecordFormat   *RecordFormat  `aws:"RecordFormat,required"`
-	RecordEncoding *string        `aws:"RecordEncoding" min:"5" max:"5" pattern:"UTF-8"`
-	RecordColumns  []RecordColumn `aws:"RecordColumns,required" min:"1" max:"1000"`
-}
-
-// KinesisStreamsOutput is a structure of the service's model.
-type KinesisStreamsOutput struct {
-	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
-}
-
-// KinesisFirehoseOutput is a structure of the service's model.
-type KinesisFirehoseOutput struct {
-	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
-}
-
-// LambdaOutput is a structure of the service's model.
-type LambdaOutput struct {
-	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
-}
-
-// DestinationSchema is a structure of the service's model.
-type DestinationSchema struct {
-	RecordFormatType RecordFormatType `aws:"RecordFormatType,required"`
-}
-
-// S3ReferenceDataSource is a structure of the service's model.
-type S3ReferenceDataSource struct {
-	BucketARN *string `aws:"BucketARN" min:"1" max:"2048" pattern:"arn:.*"`
-	FileKey   *string `aws:"FileKey" min:"1" max:"1024"`
-}
-
 // ConfigurationType is an enumeration of the service's model; "" means absent.
 type ConfigurationType string
 
@@ -1057,37 +1715,6 @@ type MavenReference struct {
 	Version    *string `aws:"Version,required" min:"1" max:"256" pattern:"[a-zA-Z0-9_.-]+"`
 }
 
-// InputDescription is a structure of the service's model.
-type InputDescription struct {
-	InputId                                 *string                                  `aws:"InputId" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
-	NamePrefix                              *string                                  `aws:"NamePrefix" min:"1" max:"32" pattern:"[^-\\s<>&]*"`
-	InAppStreamNames                        []string                                 `aws:"InAppStreamNames" emin:"1" emax:"32" epattern:"[^-\\s<>&]*"`
-	InputProcessingConfigurationDescription *InputProcessingConfigurationDescription `aws:"InputProcessingConfigurationDescription"`
-	KinesisStreamsInputDescription          *KinesisStreamsInputDescription          `aws:"KinesisStreamsInputDescription"`
-	KinesisFirehoseInputDescription         *KinesisFirehoseInputDescription         `aws:"KinesisFirehoseInputDescription"`
-	InputSchema                             *SourceSchema                            `aws:"InputSchema"`
-	InputParallelism                        *InputParallelism                        `aws:"InputParallelism"`
-	InputStartingPositionConfiguration      *InputStartingPositionConfiguration      `aws:"InputStartingPositionConfiguration"`
-}
-
-// OutputDescription is a structure of the service's model.
-type OutputDescription struct {
-	OutputId                         *string                           `aws:"OutputId" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
-	Name                             *string                           `aws:"Name" min:"1" max:"32" pattern:"[^-\\s<>&]*"`
-	KinesisStreamsOutputDescription  *KinesisStreamsOutputDescription  `aws:"KinesisStreamsOutputDescription"`
-	KinesisFirehoseOutputDescription *KinesisFirehoseOutputDescription `aws:"KinesisFirehoseOutputDescription"`
-	LambdaOutputDescription          *LambdaOutputDescription          `aws:"LambdaOutputDescription"`
-	DestinationSchema                *DestinationSchema                `aws:"DestinationSchema"`
-}
-
-// ReferenceDataSourceDescription is a structure of the service's model.
-type ReferenceDataSourceDescription struct {
-	ReferenceId                      *string                           `aws:"ReferenceId,required" min:"1" max:"50" pattern:"[a-zA-Z0-9_.-]+"`
-	TableName                        *string                           `aws:"TableName,required" min:"1" max:"32"`
-	S3ReferenceDataSourceDescription *S3ReferenceDataSourceDescription `aws:"S3ReferenceDataSourceDescription,required"`
-	ReferenceSchema                  *SourceSchema                     `aws:"ReferenceSchema"`
-}
-
 // CodeContentDescription is a structure of the service's model.
 type CodeContentDescription struct {
 	TextContent                          *string                               `aws:"TextContent" min:"0" max:"102400"`
@@ -1142,19 +1769,15 @@ type CustomArtifactConfigurationDescription struct {
 	MavenReferenceDescription    *MavenReference    `aws:"MavenReferenceDescription"`
 }
 
-// InputStartingPosition is an enumeration of the service's model; "" means absent.
-type InputStartingPosition string
+// JSONMappingParameters is a structure of the service's model.
+type JSONMappingParameters struct {
+	RecordRowPath *string `aws:"RecordRowPath,required" min:"1" max:"65535"`
+}
 
-// Values of InputStartingPosition.
-const (
-	InputStartingPositionNOW                InputStartingPosition = "NOW"
-	InputStartingPositionTRIM_HORIZON       InputStartingPosition = "TRIM_HORIZON"
-	InputStartingPositionLAST_STOPPED_POINT InputStartingPosition = "LAST_STOPPED_POINT"
-)
-
-// EnumValues lists the legal values.
-func (InputStartingPosition) EnumValues() []string {
-	return []string{"NOW", "TRIM_HORIZON", "LAST_STOPPED_POINT"}
+// CSVMappingParameters is a structure of the service's model.
+type CSVMappingParameters struct {
+	RecordRowDelimiter    *string `aws:"RecordRowDelimiter,required" min:"1" max:"1024"`
+	RecordColumnDelimiter *string `aws:"RecordColumnDelimiter,required" min:"1" max:"1024"`
 }
 
 // InputProcessingConfigurationUpdate is a structure of the service's model.
@@ -1223,78 +1846,6 @@ type S3ContentBaseLocationUpdate struct {
 	BasePathUpdate  *string `aws:"BasePathUpdate" min:"1" max:"1024" pattern:"[a-zA-Z0-9/!-_.*'()]+"`
 }
 
-// InputLambdaProcessor is a structure of the service's model.
-type InputLambdaProcessor struct {
-	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
-}
-
-// RecordFormat is a structure of the service's model.
-type RecordFormat struct {
-	RecordFormatType  RecordFormatType   `aws:"RecordFormatType,required"`
-	MappingParameters *MappingParameters `aws:"MappingParameters"`
-}
-
-// RecordColumn is a structure of the service's model.
-type RecordColumn struct {
-	Name    *string `aws:"Name,required" min:"1" max:"256" pattern:"[^-\\s<>&]*"`
-	Mapping *string `aws:"Mapping" min:"0" max:"65535"`
-	SqlType *string `aws:"SqlType,required" min:"1" max:"100"`
-}
-
-// RecordFormatType is an enumeration of the service's model; "" means absent.
-type RecordFormatType string
-
-// Values of RecordFormatType.
-const (
-	RecordFormatTypeJSON RecordFormatType = "JSON"
-	RecordFormatTypeCSV  RecordFormatType = "CSV"
-)
-
-// EnumValues lists the legal values.
-func (RecordFormatType) EnumValues() []string { return []string{"JSON", "CSV"} }
-
-// InputProcessingConfigurationDescription is a structure of the service's model.
-type InputProcessingConfigurationDescription struct {
-	InputLambdaProcessorDescription *InputLambdaProcessorDescription `aws:"InputLambdaProcessorDescription"`
-}
-
-// KinesisStreamsInputDescription is a structure of the service's model.
-type KinesisStreamsInputDescription struct {
-	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
-	RoleARN     *string `aws:"RoleARN" min:"1" max:"2048" pattern:"arn:.*"`
-}
-
-// KinesisFirehoseInputDescription is a structure of the service's model.
-type KinesisFirehoseInputDescription struct {
-	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
-	RoleARN     *string `aws:"RoleARN" min:"1" max:"2048" pattern:"arn:.*"`
-}
-
-// KinesisStreamsOutputDescription is a structure of the service's model.
-type KinesisStreamsOutputDescription struct {
-	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
-	RoleARN     *string `aws:"RoleARN" min:"1" max:"2048" pattern:"arn:.*"`
-}
-
-// KinesisFirehoseOutputDescription is a structure of the service's model.
-type KinesisFirehoseOutputDescription struct {
-	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
-	RoleARN     *string `aws:"RoleARN" min:"1" max:"2048" pattern:"arn:.*"`
-}
-
-// LambdaOutputDescription is a structure of the service's model.
-type LambdaOutputDescription struct {
-	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
-	RoleARN     *string `aws:"RoleARN" min:"1" max:"2048" pattern:"arn:.*"`
-}
-
-// S3ReferenceDataSourceDescription is a structure of the service's model.
-type S3ReferenceDataSourceDescription struct {
-	BucketARN        *string `aws:"BucketARN,required" min:"1" max:"2048" pattern:"arn:.*"`
-	FileKey          *string `aws:"FileKey,required" min:"1" max:"1024"`
-	ReferenceRoleARN *string `aws:"ReferenceRoleARN" min:"1" max:"2048" pattern:"arn:.*"`
-}
-
 // S3ApplicationCodeLocationDescription is a structure of the service's model.
 type S3ApplicationCodeLocationDescription struct {
 	BucketARN     *string `aws:"BucketARN,required" min:"1" max:"2048" pattern:"arn:.*"`
@@ -1316,27 +1867,4 @@ type S3ContentBaseLocationDescription struct {
 // InputLambdaProcessorUpdate is a structure of the service's model.
 type InputLambdaProcessorUpdate struct {
 	ResourceARNUpdate *string `aws:"ResourceARNUpdate,required" min:"1" max:"2048" pattern:"arn:.*"`
-}
-
-// MappingParameters is a structure of the service's model.
-type MappingParameters struct {
-	JSONMappingParameters *JSONMappingParameters `aws:"JSONMappingParameters"`
-	CSVMappingParameters  *CSVMappingParameters  `aws:"CSVMappingParameters"`
-}
-
-// InputLambdaProcessorDescription is a structure of the service's model.
-type InputLambdaProcessorDescription struct {
-	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"2048" pattern:"arn:.*"`
-	RoleARN     *string `aws:"RoleARN" min:"1" max:"2048" pattern:"arn:.*"`
-}
-
-// JSONMappingParameters is a structure of the service's model.
-type JSONMappingParameters struct {
-	RecordRowPath *string `aws:"RecordRowPath,required" min:"1" max:"65535"`
-}
-
-// CSVMappingParameters is a structure of the service's model.
-type CSVMappingParameters struct {
-	RecordRowDelimiter    *string `aws:"RecordRowDelimiter,required" min:"1" max:"1024"`
-	RecordColumnDelimiter *string `aws:"RecordColumnDelimiter,required" min:"1" max:"1024"`
 }
