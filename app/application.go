@@ -30,9 +30,10 @@ type Version struct {
 	ID            int64
 	Token         string // ConditionalToken
 	Created       time.Time
-	UpdatedFrom   int64 // 0 = none
+	UpdatedFrom   int64 // the version that a rollback looks at first; 0 = none
 	RolledFrom    int64
 	RolledTo      int64
+	Ran           bool // its job has run: a rollback may return to it
 	Configuration Configuration
 }
 
@@ -168,7 +169,10 @@ type Operation struct {
 	Snapshot string    // name of the snapshot that is taken first; "" = none
 	Wanted   Restore   // where the new job's state comes from, for starts and updates
 	Latest   bool      // Wanted is the snapshot that the operation itself takes
+	Down     bool      // the job was down when an update began: no snapshot, the new job goes on from its newest checkpoint
 	Previous *Version  // what an update falls back to if it fails before the old job was ended
+	Fallback *Version  // the version that a system rollback returns to; nil = there is no rollback
+	Rollback string    // id of the operation that rolled this one back
 	Stopped  bool      // the old job has been ended
 	Fault    string    // failure that the rest of the operation only cleans up after
 }
@@ -204,3 +208,17 @@ const (
 	Failed     OperationStatus = "FAILED"
 	Cancelled  OperationStatus = "CANCELLED"
 )
+
+// RollBack opens an operation that returns to an earlier version: a new version of the old configuration. It gives the new
+// operation; the one in progress has to be closed before.
+func (a *Application) RollBack(to *Version, from Restore, operationID, token string, now time.Time) *Operation {
+	before := a.Version.ID
+	a.Version = Version{
+		ID: before + 1, Token: token, Created: now.Truncate(time.Second), UpdatedFrom: to.UpdatedFrom, RolledFrom: before, RolledTo: to.ID, Configuration: to.Configuration,
+	}
+	a.Updated = a.Version.Created
+	a.Operation = &Operation{
+		ID: operationID, Kind: Rollback, Status: InProgress, Start: now, StepFrom: now, From: before, To: a.Version.ID, Wanted: from,
+	}
+	return a.Operation
+}

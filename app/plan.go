@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -20,6 +21,7 @@ const (
 	KeepSnapshot  StepKind = "keep snapshot"  // note where the savepoint is
 	CancelJob     StepKind = "cancel job"     // end the job without a savepoint
 	BeginRun      StepKind = "begin run"      // take over the new version
+	RollBack      StepKind = "roll back"      // close the operation as failed and return to the version before
 	Fail          StepKind = "fail"           // note the failure; the rest only cleans up after it
 	Finish        StepKind = "finish"         // close the operation
 	EndRun        StepKind = "end run"        // the job has ended by itself
@@ -31,8 +33,9 @@ const (
 
 // Step is what to do next, and why.
 type Step struct {
-	Kind  StepKind
-	Error string // of Fail and Finish: the failure, "" = success; of Report and EndRun: the root exception
+	Kind    StepKind
+	Error   string  // of Fail, RollBack and Finish: the failure, "" = success; of Report and EndRun: the root exception
+	Restore Restore // of BeginRun and RollBack: where the new job's state comes from
 }
 
 // Observed is what the keeper sees of a run.
@@ -44,7 +47,9 @@ type Observed struct {
 	Slots        int
 	Job          *Job // nil = the JobManager does not know it
 	Savepoint    *Savepoint
-	Fingerprint  string // that the wanted version's cluster would have
+	Fingerprint  string    // that the wanted version's cluster would have
+	Checkpoint   string    // newest completed checkpoint of the run on disk; "" = none, or not looked for
+	Latest       *Snapshot // newest READY one; nil = none
 }
 
 // Job is a job as Flink tells.
@@ -78,6 +83,7 @@ type Savepoint struct {
 const (
 	StartTimeout     = 5 * time.Minute
 	SavepointTimeout = 10 * time.Minute
+	CancelTimeout    = time.Minute
 	SettleTime       = 10 * time.Second // on two busy cores a consumer is refused its stream several seconds after its task began
 )
 
@@ -91,7 +97,7 @@ func Plan(a *Application, o Observed, now time.Time) Step {
 		return start(a, o, now)
 	case Stop, ForceStop:
 		return stop(a, o, now)
-	case Update:
+	case Update, Rollback:
 		return update(a, o, now)
 	case Delete:
 		return erase(a)
@@ -130,21 +136,39 @@ func start(a *Application, o Observed, now time.Time) Step {
 	op := a.Operation
 	switch {
 	case op.Fault != "":
-		return cleanUp(a)
+		return cleanUp(a, o)
 	case a.Run == nil:
-		return Step{Kind: BeginRun}
+		return Step{Kind: BeginRun, Restore: op.Wanted}
 	case a.Run.Reached.IsZero():
 		return launch(a, o, now)
 	}
 	return settle(a, o, now)
 }
 
-// cleanUp ends what a failed operation has left.
-func cleanUp(a *Application) Step {
+// cleanUp ends what a failed operation has left, and rolls it back if that was asked for and a snapshot allows it.
+func cleanUp(a *Application, o Observed) Step {
 	if a.Cluster != nil {
 		return Step{Kind: StopCluster}
 	}
+	if from, ok := undo(a, o); ok {
+		return Step{Kind: RollBack, Error: a.Operation.Fault, Restore: from}
+	}
 	return Step{Kind: Finish, Error: a.Operation.Fault}
+}
+
+// undo tells from which state a system rollback goes on: the one that the failed job began with if it is a checkpoint of
+// the version before, otherwise the last successful snapshot (developer guide, "Roll back upgrades").
+func undo(a *Application, o Observed) (Restore, bool) {
+	op := a.Operation
+	switch {
+	case op.Fallback == nil:
+		return Restore{}, false
+	case op.Down && op.Wanted.Path != "":
+		return op.Wanted, true
+	case o.Latest == nil:
+		return Restore{}, false
+	}
+	return Restore{Type: op.Wanted.Type, Path: o.Latest.Path, Snapshot: o.Latest.Name}, true
 }
 
 // launch takes a run to where all its tasks run.
@@ -190,9 +214,12 @@ func waitingFor(a *Application, o Observed) string {
 }
 
 // settle watches a job that has just come up: what fails at once is the operation's failure, although the application
-// stays RUNNING and Flink restarts the job, as on AWS.
+// stays RUNNING and Flink restarts the job, as on AWS; with system rollback the version before comes back.
 func settle(a *Application, o Observed, now time.Time) Step {
+	_, undoable := undo(a, o)
 	switch {
+	case o.Job != nil && o.Job.Exception != "" && undoable:
+		return Step{Kind: Fail, Error: o.Job.Exception}
 	case o.Job != nil && o.Job.Exception != "":
 		return Step{Kind: Finish, Error: o.Job.Exception}
 	case o.Job != nil && o.Job.ended(), now.Sub(a.Run.Reached) >= SettleTime:
@@ -237,10 +264,11 @@ func quiesce(a *Application, o Observed, now time.Time) (Step, bool) {
 	return Step{Kind: Wait}, true
 }
 
-// update brings a new version onto a running application: snapshot, new run, restore.
+// update brings another version onto a running application: snapshot, new run, restore. A rollback does the same without
+// the snapshot.
 func update(a *Application, o Observed, now time.Time) Step {
 	op := a.Operation
-	if a.Run == nil && op.Fault == "" && !op.Stopped {
+	if op.Kind == Update && a.Run == nil && op.Fault == "" && !op.Stopped {
 		return Step{Kind: Finish}
 	}
 	if s, busy := quiesce(a, o, now); busy {
@@ -248,15 +276,55 @@ func update(a *Application, o Observed, now time.Time) Step {
 	}
 	switch {
 	case op.Fault != "":
-		return cleanUp(a)
-	case a.Run != nil && a.Run.Version != a.Version.ID && !op.Stopped:
-		return Step{Kind: CancelJob}
-	case a.Run == nil || a.Run.Version != a.Version.ID:
-		return Step{Kind: BeginRun}
+		return cleanUp(a, o)
+	case a.Run != nil && a.Run.Version != a.Version.ID:
+		return exchange(a, o, now)
+	case a.Run == nil && op.Kind == Rollback && a.Cluster != nil:
+		return Step{Kind: StopCluster} // an operation that was broken off has left it
+	case a.Run == nil:
+		return Step{Kind: BeginRun, Restore: op.Wanted}
 	case a.Run.Reached.IsZero():
 		return launch(a, o, now)
 	}
 	return settle(a, o, now)
+}
+
+// exchange ends the old job and begins the new one. Of a job that was down the newest checkpoint is taken over, and only
+// when it has ended: until then it may complete another one, which takes the place of the one before.
+func exchange(a *Application, o Observed, now time.Time) Step {
+	op := a.Operation
+	ending := o.JobManager && !o.Answers || o.Job != nil && !o.Job.ended()
+	switch {
+	case !op.Stopped:
+		return Step{Kind: CancelJob}
+	case !op.Down:
+		return Step{Kind: BeginRun, Restore: op.Wanted}
+	case ending && now.Sub(op.StepFrom) > CancelTimeout:
+		return Step{Kind: StopCluster}
+	case ending:
+		return Step{Kind: Wait}
+	}
+	return Step{Kind: BeginRun, Restore: resume(a, o)}
+}
+
+// resume tells where a job that was down goes on: at its newest checkpoint, where it began if it has none, or else at the
+// last snapshot.
+func resume(a *Application, o Observed) Restore {
+	from := a.Operation.Wanted
+	switch {
+	case o.Checkpoint != "":
+		from.Path, from.Snapshot = o.Checkpoint, CheckpointName(o.Checkpoint)
+	case a.Run.Restore.Path != "":
+		from.Path, from.Snapshot = a.Run.Restore.Path, a.Run.Restore.Snapshot
+	case o.Latest != nil:
+		from.Path, from.Snapshot = o.Latest.Path, o.Latest.Name
+	}
+	return from
+}
+
+// CheckpointName is how messages call the checkpoint of a path that Flink gave (…/chk-17).
+func CheckpointName(path string) string {
+	return "checkpoint-" + path[strings.LastIndex(path, "-")+1:]
 }
 
 // erase removes an application.

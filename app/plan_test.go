@@ -73,6 +73,9 @@ func play(line string) (string, error) {
 	}
 	step := app.Plan(a, o, now)
 	got := fmt.Sprintf("%s, %s", step.Kind, a.Status())
+	if step.Restore.Path != "" {
+		got += " from " + step.Restore.Path
+	}
 	if step.Error != "" {
 		got += ": " + step.Error
 	}
@@ -88,6 +91,10 @@ func ago(s string) time.Time {
 	return now.Add(-d)
 }
 
+var kinds = map[string]app.Kind{
+	"start": app.Start, "stop": app.Stop, "force-stop": app.ForceStop, "update": app.Update, "rollback": app.Rollback, "delete": app.Delete,
+}
+
 func store(a *app.Application, word string) error {
 	name, value, _ := strings.Cut(word, "=")
 	run := func() *app.Run {
@@ -97,9 +104,14 @@ func store(a *app.Application, word string) error {
 		return a.Run
 	}
 	switch name {
-	case "start", "stop", "force-stop", "update", "delete":
-		kind := map[string]app.Kind{"start": app.Start, "stop": app.Stop, "force-stop": app.ForceStop, "update": app.Update, "delete": app.Delete}[name]
-		a.Operation = &app.Operation{Kind: kind, StepFrom: now}
+	case "start", "stop", "force-stop", "update", "rollback", "delete":
+		a.Operation = &app.Operation{Kind: kinds[name], StepFrom: now}
+	case "was-down":
+		a.Operation.Down = true
+	case "fallback":
+		a.Operation.Fallback = &app.Version{ID: 1}
+	case "from":
+		a.Operation.Wanted.Path = value
 	case "since":
 		a.Operation.StepFrom = ago(value)
 	case "snapshot":
@@ -160,6 +172,10 @@ func observe(o *app.Observed, word string) error {
 		if value == "failed" {
 			o.Savepoint.Failure = "checkpoint-expired"
 		}
+	case "checkpoint":
+		o.Checkpoint = value
+	case "latest":
+		o.Latest = &app.Snapshot{Name: value, Path: value}
 	default:
 		return fmt.Errorf("unknown observation %q", word)
 	}

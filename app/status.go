@@ -27,11 +27,11 @@ var under = map[Kind]Status{
 	Start: Starting, Stop: Stopping, ForceStop: ForceStopping, Update: UpdatingState, Rollback: RollingBack, Delete: Deleting,
 }
 
-// Status is computed from the stored facts. A start or update whose job runs counts as RUNNING although its operation
-// still watches whether the job stays up.
+// Status is computed from the stored facts. Once the job of a start, an update or a rollback runs, the application counts
+// as RUNNING although the operation still watches whether the job stays up.
 func (a *Application) Status() Status {
 	if op := a.Operation; op != nil {
-		if (op.Kind == Start || op.Kind == Update) && a.Run != nil && a.Run.Version == a.Version.ID && !a.Run.Reached.IsZero() {
+		if (op.Kind == Start || op.Kind == Update || op.Kind == Rollback) && a.Run != nil && a.Run.Version == a.Version.ID && !a.Run.Reached.IsZero() {
 			return Running
 		}
 		return under[op.Kind]

@@ -26,6 +26,15 @@ func TestEveryPairOfStateAndRequest(t *testing.T) {
 		{app.Running, app.ToDelete}:          true,
 		{app.UpdatingState, app.ToForceStop}: true,
 		{app.Stopping, app.ToForceStop}:      true,
+		{app.Autoscaling, app.ToForceStop}:   true,
+		{app.RollingBack, app.ToForceStop}:   true,
+		{app.Maintenance, app.ToForceStop}:   true,
+		{app.Running, app.ToRollback}:        true,
+		{app.UpdatingState, app.ToRollback}:  true,
+		{app.Autoscaling, app.ToRollback}:    true,
+		{app.Running, app.ToPresign}:         true,
+		{app.Ready, app.ToMaintain}:          true,
+		{app.Running, app.ToMaintain}:        true,
 	}
 	pairs := 0
 	for _, s := range app.Statuses() {
@@ -36,7 +45,7 @@ func TestEveryPairOfStateAndRequest(t *testing.T) {
 			pairs++
 		}
 	}
-	if pairs != 7*6 {
+	if pairs != 10*9 {
 		t.Errorf("%d pairs, expected every state with every request", pairs)
 	}
 }
@@ -57,6 +66,8 @@ func TestStatusOfEveryOperation(t *testing.T) {
 		{"force stop", app.Application{Operation: &app.Operation{Kind: app.ForceStop}, Run: up}, app.ForceStopping},
 		{"update, the old job runs", app.Application{Version: app.Version{ID: 2}, Operation: &app.Operation{Kind: app.Update}, Run: up}, app.UpdatingState},
 		{"update, the new job runs", app.Application{Version: app.Version{ID: 1}, Operation: &app.Operation{Kind: app.Update}, Run: up}, app.Running},
+		{"rollback", app.Application{Version: app.Version{ID: 2}, Operation: &app.Operation{Kind: app.Rollback}, Run: up}, app.RollingBack},
+		{"rollback, the job runs", app.Application{Version: app.Version{ID: 1}, Operation: &app.Operation{Kind: app.Rollback}, Run: up}, app.Running},
 		{"delete", app.Application{Operation: &app.Operation{Kind: app.Delete}, Run: up}, app.Deleting},
 	} {
 		if got := c.a.Status(); got != c.want {

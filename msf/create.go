@@ -36,7 +36,7 @@ func defaultParallelism() app.Parallelism {
 // CreateApplication stores a new application in READY.
 func (s *Service) CreateApplication(ctx context.Context, in *msf.CreateApplicationInput) (*msf.CreateApplicationOutput, error) {
 	r := wire.FromContext(ctx)
-	a := &app.Application{Key: key(ctx, in.ApplicationName), ID: newID(), ARN: s.arn(r, *in.ApplicationName), Mode: string(msf.ApplicationModeSTREAMING)}
+	a := &app.Application{Key: key(ctx, in.ApplicationName), ID: appdb.NewID(), ARN: s.arn(r, *in.ApplicationName), Mode: string(msf.ApplicationModeSTREAMING)}
 	if in.ApplicationMode == msf.ApplicationModeINTERACTIVE {
 		return nil, msf.UnsupportedOperationException.Errorf("ApplicationMode INTERACTIVE is not supported: Studio notebooks are no part of this service")
 	}
@@ -67,7 +67,7 @@ func (s *Service) CreateApplication(ctx context.Context, in *msf.CreateApplicati
 	}
 	now := s.now()
 	a.Created, a.Updated = now, now
-	a.Version = app.Version{ID: 1, Token: newID() + newID(), Created: now, Configuration: *c}
+	a.Version = app.Version{ID: 1, Token: appdb.NewToken(), Created: now, Configuration: *c}
 	if err := s.insert(ctx, a, tags); err != nil {
 		return nil, err
 	}

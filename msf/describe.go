@@ -81,10 +81,17 @@ func versionDetail(a *app.Application, v *app.Version) *msf.ApplicationDetail {
 	if a.Description != "" {
 		d.ApplicationDescription = &a.Description
 	}
-	if v.UpdatedFrom != 0 {
-		d.ApplicationVersionUpdatedFrom = &v.UpdatedFrom
-	}
+	d.ApplicationVersionUpdatedFrom = version(v.UpdatedFrom)
+	d.ApplicationVersionRolledBackFrom, d.ApplicationVersionRolledBackTo = version(v.RolledFrom), version(v.RolledTo)
 	return d
+}
+
+// version is the number of a version that may not be there.
+func version(id int64) *int64 {
+	if id == 0 {
+		return nil
+	}
+	return &id
 }
 
 func configuration(c *app.Configuration) *msf.ApplicationConfigurationDescription {
@@ -146,19 +153,21 @@ func loggingOptions(c *app.Configuration) []msf.CloudWatchLoggingOptionDescripti
 	return list
 }
 
-// runConfiguration is described only while a job is wanted.
+// runConfiguration is described only while a job is wanted. Where an update goes on from a checkpoint, its name tells so.
 func runConfiguration(a *app.Application) *msf.RunConfigurationDescription {
 	var from app.Restore
+	op := a.Operation
+	named := op != nil && op.Down
 	switch {
+	case op != nil && (op.Kind == app.Start || a.Run != nil && (op.Kind == app.Update || op.Kind == app.Rollback)):
+		from = op.Wanted
 	case a.Run != nil:
 		from = a.Run.Restore
-	case a.Operation != nil && a.Operation.Kind == app.Start:
-		from = a.Operation.Wanted
 	default:
 		return nil
 	}
 	restore := &msf.ApplicationRestoreConfiguration{ApplicationRestoreType: msf.ApplicationRestoreType(from.Type)}
-	if restore.ApplicationRestoreType == msf.ApplicationRestoreTypeRESTORE_FROM_CUSTOM_SNAPSHOT {
+	if from.Snapshot != "" && (named || restore.ApplicationRestoreType == msf.ApplicationRestoreTypeRESTORE_FROM_CUSTOM_SNAPSHOT) {
 		restore.SnapshotName = &from.Snapshot
 	}
 	return &msf.RunConfigurationDescription{

@@ -38,7 +38,10 @@ func (s *Service) StartApplication(ctx context.Context, in *msf.StartApplication
 		}
 		op = s.begin(a, app.Start)
 		op.Wanted = restore
-		return nil
+		if a.Version.Configuration.Rollback && !a.Version.Ran {
+			op.Fallback, err = ranBefore(tx, a)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, err

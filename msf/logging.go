@@ -85,7 +85,7 @@ func (s *Service) reconfigure(ctx context.Context, name *string, version *int64,
 // noteVersion stores a version that takes effect at once; a running job is counted as running it.
 func (s *Service) noteVersion(tx *appdb.Tx, a *app.Application, next app.Configuration) (*app.Operation, error) {
 	from, now := a.Version.ID, s.now()
-	a.Version = app.Version{ID: from + 1, Token: newID() + newID(), Created: now, UpdatedFrom: from, Configuration: next}
+	a.Version = app.Version{ID: from + 1, Token: appdb.NewToken(), Created: now, UpdatedFrom: from, Ran: a.Version.Ran && a.Run != nil, Configuration: next}
 	a.Updated = now
 	if a.Run != nil {
 		a.Run.Version = a.Version.ID

@@ -106,6 +106,9 @@ func (s *Service) DescribeApplicationOperation(ctx context.Context, in *msf.Desc
 	}
 	if op.Error != "" {
 		d.OperationFailureDetails = &msf.OperationFailureDetails{ErrorInfo: &msf.ErrorInfo{ErrorString: &op.Error}}
+		if op.Rollback != "" {
+			d.OperationFailureDetails.RollbackOperationId = &op.Rollback
+		}
 	}
 	return &msf.DescribeApplicationOperationOutput{ApplicationOperationInfoDetails: d}, nil
 }

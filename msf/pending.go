@@ -37,6 +37,3 @@ func (s *Service) DescribeSnapshotOperation(context.Context, *msf.DescribeSnapsh
 func (s *Service) ListSnapshotOperations(context.Context, *msf.ListSnapshotOperationsInput) (*msf.ListSnapshotOperationsOutput, error) {
 	return nil, pending("ListSnapshotOperations")
 }
-func (s *Service) RollbackApplication(context.Context, *msf.RollbackApplicationInput) (*msf.RollbackApplicationOutput, error) {
-	return nil, pending("RollbackApplication")
-}

@@ -4,7 +4,6 @@ package msf
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"time"
@@ -19,6 +18,8 @@ import (
 type Keeper interface {
 	Poke(app.Key)
 	Healthy(app.Key) bool
+	// Checkpoint gives the path of the newest completed checkpoint of the application's job; "" = it has none.
+	Checkpoint(a *app.Application) string
 	JobPlan(ctx context.Context, a *app.Application) string
 }
 
@@ -104,24 +105,9 @@ func allow(a *app.Application, r app.Request) error {
 	return msf.ResourceInUseException.Errorf("Application cannot be %s in '%s' state", verbs[r], a.Status())
 }
 
-const (
-	operationAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	operationIDLength = 12
-)
-
-// newID makes an id of the form that operations have on AWS: 12 letters and digits.
-func newID() string {
-	b := make([]byte, operationIDLength)
-	_, _ = rand.Read(b) // never fails
-	for i := range b {
-		b[i] = operationAlphabet[int(b[i])%len(operationAlphabet)]
-	}
-	return string(b)
-}
-
 // begin opens an operation.
 func (s *Service) begin(a *app.Application, kind app.Kind) *app.Operation {
 	now := s.Now().UTC()
-	a.Operation = &app.Operation{ID: newID(), Kind: kind, Status: app.InProgress, Start: now, StepFrom: now}
+	a.Operation = &app.Operation{ID: appdb.NewID(), Kind: kind, Status: app.InProgress, Start: now, StepFrom: now}
 	return a.Operation
 }

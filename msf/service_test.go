@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -417,7 +418,7 @@ func TestEveryOperationHasAnAccessRule(t *testing.T) {
 		if list[0].Action != "kinesisanalytics:"+op.Name || list[0].Resource == "" {
 			t.Errorf("%s needs %+v", op.Name, list[0])
 		}
-		if passes := op.Name == "CreateApplication" || op.Name == "UpdateApplication"; passes {
+		if slices.Contains([]string{"CreateApplication", "UpdateApplication", "ImportSnapshot", "ExportSnapshot"}, op.Name) {
 			if len(list) != 2 || list[1].Action != "iam:PassRole" || list[1].Conditions["iam:PassedToService"][0] != msf.ServicePrincipal {
 				t.Errorf("%s needs %+v", op.Name, list)
 			}
@@ -425,11 +426,15 @@ func TestEveryOperationHasAnAccessRule(t *testing.T) {
 	}
 }
 
-// fill gives every string of a structure a value.
+// fill gives every string of a structure a value, and makes the structures directly below.
 func fill(v reflect.Value) {
 	for i := range v.NumField() {
-		if f := v.Field(i); f.Type() == reflect.TypeFor[*string]() {
+		switch f := v.Field(i); {
+		case f.Type() == reflect.TypeFor[*string]():
 			f.Set(reflect.ValueOf(new("x")))
+		case f.Kind() == reflect.Pointer && f.Type().Elem().Kind() == reflect.Struct && strings.HasSuffix(f.Type().Elem().Name(), "Configuration"):
+			f.Set(reflect.New(f.Type().Elem()))
+			fill(f.Elem())
 		}
 	}
 }

@@ -176,7 +176,7 @@ func changeParallelism(c *app.Configuration, u *msf.ParallelismConfigurationUpda
 	set(&c.Parallelism.AutoScaling, u.AutoScalingEnabledUpdate)
 }
 
-// prepare checks what needs more than the document: roles, code, and that a snapshot can be taken.
+// prepare checks what needs more than the document: roles and code.
 func (s *Service) prepare(ctx context.Context, a *app.Application, next *app.Configuration, inline []byte, in *msf.UpdateApplicationInput) error {
 	r := wire.FromContext(ctx)
 	if in.ServiceExecutionRoleUpdate != nil {
@@ -189,14 +189,11 @@ func (s *Service) prepare(ctx context.Context, a *app.Application, next *app.Con
 			return err
 		}
 	}
-	if a.Status() == app.Running && snapshotFirst(a, next) && !s.Keeper.Healthy(a.Key) {
-		return msf.InvalidApplicationConfigurationException.Errorf(downtime, a.Name)
-	}
 	return nil
 }
 
 // change stores the new version. Whether the keeper has to act depends on whether a job runs.
-func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuration, rc *msf.RunConfigurationUpdate) (*app.Operation, error) {
+func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuration, rc *msf.RunConfigurationUpdate) (op *app.Operation, err error) {
 	if err := allow(a, app.ToUpdate); err != nil {
 		return nil, err
 	}
@@ -204,17 +201,22 @@ func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuratio
 		return nil, err
 	}
 	previous, now, first := a.Version, s.now(), snapshotFirst(a, &next)
-	a.Version = app.Version{ID: previous.ID + 1, Token: newID() + newID(), Created: now, UpdatedFrom: previous.ID, Configuration: next}
+	a.Version = app.Version{ID: previous.ID + 1, Token: appdb.NewToken(), Created: now, UpdatedFrom: previous.ID, Configuration: next}
 	a.Updated = now
 	if err := tx.PutVersion(a.ID, &a.Version); err != nil {
 		return nil, err
 	}
-	op := s.begin(a, app.Update)
+	op = s.begin(a, app.Update)
 	op.From, op.To, op.Previous = previous.ID, a.Version.ID, &previous
 	if a.Run == nil { // nothing runs: the update is done with its storing
 		op.Status, op.End = app.Successful, s.Now().UTC()
 		a.Operation = nil
 		return op, tx.PutOperation(a.ID, op)
+	}
+	if next.Rollback {
+		if op.Fallback, err = ranBefore(tx, a); err != nil {
+			return nil, err
+		}
 	}
 	return op, s.wantRestart(tx, a, op, first, rc)
 }
@@ -226,7 +228,8 @@ func snapshotFirst(a *app.Application, next *app.Configuration) bool {
 }
 
 // wantRestart says where the new job's state will come from. The run configuration is the update's own, never the one
-// before: what is left out is reset (API reference, "FlinkRunConfiguration").
+// before: what is left out is reset (API reference, "FlinkRunConfiguration"). A job that is down cannot be stopped with a
+// snapshot, for which AWS refuses its update: here it goes on from its newest checkpoint.
 func (s *Service) wantRestart(tx *appdb.Tx, a *app.Application, op *app.Operation, snapshots bool, rc *msf.RunConfigurationUpdate) (err error) {
 	if rc == nil {
 		rc = &msf.RunConfigurationUpdate{}
@@ -234,12 +237,17 @@ func (s *Service) wantRestart(tx *appdb.Tx, a *app.Application, op *app.Operatio
 	if op.Wanted, err = s.restore(tx, a, rc.ApplicationRestoreConfiguration, rc.FlinkRunConfiguration); err != nil {
 		return err
 	}
-	if op.Wanted.Type == string(msf.ApplicationRestoreTypeRESTORE_FROM_LATEST_SNAPSHOT) {
-		op.Wanted.Path, op.Wanted.Snapshot = "", ""
-		op.Latest = snapshots
-	}
-	if snapshots {
+	down := snapshots && !s.Keeper.Healthy(a.Key)
+	if snapshots && !down {
 		op.Snapshot = snapshotName("UPDATEAPPLICATION", a, op.Start)
+	}
+	if op.Wanted.Type != string(msf.ApplicationRestoreTypeRESTORE_FROM_LATEST_SNAPSHOT) {
+		return nil
+	}
+	op.Wanted.Path, op.Wanted.Snapshot = "", ""
+	op.Latest, op.Down = snapshots && !down, down
+	if path := s.Keeper.Checkpoint(a); down && path != "" {
+		op.Wanted.Snapshot = app.CheckpointName(path)
 	}
 	return nil
 }

@@ -74,10 +74,13 @@ func (l *loop) note(ctx context.Context, a *app.Application, step app.Step) erro
 	err := l.store(ctx, a, func(tx *appdb.Tx, a *app.Application) error {
 		switch step.Kind {
 		case app.BeginRun:
-			a.Run = &app.Run{Version: a.Version.ID, Restore: a.Operation.Wanted, JobID: newID()}
-			a.Operation.StepFrom = now
+			a.Run = &app.Run{Version: a.Version.ID, Restore: step.Restore, JobID: newID()}
+			a.Operation.StepFrom, a.Operation.Wanted = now, step.Restore
 		case app.Reach:
-			a.Run.Reached = now
+			a.Run.Reached, a.Version.Ran = now, true
+			return tx.PutVersion(a.ID, &a.Version)
+		case app.RollBack:
+			return l.rollBack(tx, a, step)
 		case app.NoteDown:
 			a.Run.DownSince = now
 		case app.NoteUp:
@@ -91,7 +94,7 @@ func (l *loop) note(ctx context.Context, a *app.Application, step app.Step) erro
 		}
 		return nil
 	})
-	told := step.Kind == app.Finish && a.Operation.Fault != "" // when the fault was noted
+	told := (step.Kind == app.Finish || step.Kind == app.RollBack) && a.Operation.Fault != "" // when the fault was noted
 	if err == nil && step.Error != "" && !told {
 		l.Telemetry.Record(ctx, a, "CodeError.InvalidApplicationCode", step.Error)
 	}
@@ -116,6 +119,17 @@ func (l *loop) finish(tx *appdb.Tx, a *app.Application, failure string) error {
 	}
 	a.Operation = nil
 	return tx.PutOperation(a.ID, op)
+}
+
+// rollBack closes the operation as failed and opens the one that undoes it.
+func (l *loop) rollBack(tx *appdb.Tx, a *app.Application, step app.Step) error {
+	op := a.Operation
+	op.Rollback = appdb.NewID()
+	if err := l.finish(tx, a, step.Error); err != nil {
+		return err
+	}
+	a.RollBack(op.Fallback, step.Restore, op.Rollback, appdb.NewToken(), l.Now().UTC())
+	return tx.PutVersion(a.ID, &a.Version)
 }
 
 const maxError = 512 // of ErrorString
@@ -257,13 +271,14 @@ func (l *loop) keepSnapshot(ctx context.Context, a *app.Application, s sight) er
 }
 
 func (l *loop) cancelJob(ctx context.Context, a *app.Application, s sight) error {
-	if s.flink != nil && s.Job != nil {
+	if s.flink != nil && s.alive() {
 		if err := s.flink.Cancel(ctx, a.Run.JobID); err != nil && !errors.Is(err, flink.ErrNotFound) {
 			return err
 		}
 	}
+	now := l.Now()
 	return l.store(ctx, a, func(_ *appdb.Tx, a *app.Application) error {
-		a.Operation.Stopped = true
+		a.Operation.Stopped, a.Operation.StepFrom = true, now
 		return nil
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"log/slog"
@@ -196,9 +198,11 @@ func (h *house) application() *app.Application {
 	return a
 }
 
-func (h *house) lastOperation() *app.Operation {
+func (h *house) lastOperation() *app.Operation { h.Helper(); return h.operations()[0] }
+
+// operations lists newest first.
+func (h *house) operations() (all []*app.Operation) {
 	h.Helper()
-	var all []*app.Operation
 	a := h.application()
 	err := h.db.Read(h.Context(), func(tx *appdb.Tx) (err error) {
 		all, err = tx.Operations(a.ID)
@@ -207,7 +211,7 @@ func (h *house) lastOperation() *app.Operation {
 	if err != nil || len(all) == 0 {
 		h.Fatal("no operations", err)
 	}
-	return all[0]
+	return all
 }
 
 func (h *house) snapshots() (list []*app.Snapshot) {
@@ -302,6 +306,7 @@ func (h *house) Record(_ context.Context, _ *app.Application, code, message stri
 	h.records = append(h.records, code+": "+message)
 }
 func (h *house) Poke(app.Key)                                                           {}
+func (h *house) Checkpoint(a *app.Application) string                                   { return h.loop.Checkpoint(a) }
 func (h *house) JobPlan(context.Context, *app.Application) string                       { return "" }
 func (h *house) CheckServiceRole(context.Context, string, string, string, string) error { return nil }
 
@@ -327,6 +332,17 @@ func (h *house) OpenCode(_ context.Context, _, _, _, _, key, _ string) (io.ReadC
 		}
 	}
 	return io.NopCloser(&b), z.Close()
+}
+
+// jar is the id under which the JobManager lists the code of a key.
+func (h *house) jar(key string) string {
+	h.Helper()
+	body, err := h.OpenCode(h.Context(), "", "", "", "", key, "")
+	h.must(err)
+	sum := sha256.New()
+	_, err = io.Copy(sum, body)
+	h.must(err)
+	return hex.EncodeToString(sum.Sum(nil)) + ".jar"
 }
 
 // restored lists where the accepted submissions got their state from, by the names of the snapshots.

@@ -108,6 +108,14 @@ func (k *Keeper) Healthy(key app.Key) bool {
 	return l != nil && l.healthy
 }
 
+// Checkpoint gives the path of the newest completed checkpoint of the application's job; "" = it has none.
+func (k *Keeper) Checkpoint(a *app.Application) string {
+	if a.Run == nil {
+		return ""
+	}
+	return newestCheckpoint(k.state(a), a.Run.JobID)
+}
+
 // JobPlan gives the plan of the running job, in Flink's JSON; "" = none runs.
 func (k *Keeper) JobPlan(ctx context.Context, a *app.Application) string {
 	if a.Run == nil || a.Cluster == nil {

@@ -214,29 +214,39 @@ func TestBoundedJobEndsTheRun(t *testing.T) {
 	}
 }
 
-// TestWayOutOfACrashLoop: an update cannot take a snapshot and is refused; disabling snapshots with it is the way out.
-func TestWayOutOfACrashLoop(t *testing.T) {
+// TestUpdateOfACrashLoop: a job that is down cannot be stopped with a snapshot. Its update goes on from the newest
+// checkpoint, and the answer says so.
+func TestUpdateOfACrashLoop(t *testing.T) {
 	h := running(t)
+	newest := h.checkpoint(7)
 	h.jm.SetJob(h.application().Run.JobID, "RESTARTING", denial)
-	in := &msfmodel.UpdateApplicationInput{
-		ApplicationName: new(name), CurrentApplicationVersionId: new(int64(1)),
+	out, err := h.api.UpdateApplication(h.as(), h.newCode())
+	h.must(err)
+	restore := out.ApplicationDetail.ApplicationConfigurationDescription.RunConfigurationDescription.ApplicationRestoreConfigurationDescription
+	if restore.SnapshotName == nil || *restore.SnapshotName != "checkpoint-7" {
+		t.Errorf("the answer says %+v", restore)
+	}
+	h.settled(app.Running)
+	all := h.jm.Submissions()
+	if len(all) != 2 || all[0].Jar == all[1].Jar || all[1].SavepointPath != newest {
+		t.Errorf("submitted %+v, expected the second to go on from %s", all, newest)
+	}
+	if op := h.lastOperation(); op.Status != app.Successful || op.Kind != app.Update {
+		t.Errorf("the update is %+v", op)
+	}
+	if n := len(h.snapshots()); n != 0 {
+		t.Errorf("%d snapshots", n)
+	}
+}
+
+// newCode is an update of the code alone.
+func (h *house) newCode() *msfmodel.UpdateApplicationInput {
+	h.Helper()
+	return &msfmodel.UpdateApplicationInput{
+		ApplicationName: new(name), CurrentApplicationVersionId: new(h.application().Version.ID),
 		ApplicationConfigurationUpdate: &msfmodel.ApplicationConfigurationUpdate{ApplicationCodeConfigurationUpdate: &msfmodel.ApplicationCodeConfigurationUpdate{
 			CodeContentUpdate: &msfmodel.CodeContentUpdate{S3ContentLocationUpdate: &msfmodel.S3ContentLocationUpdate{FileKeyUpdate: new("two")}},
 		}},
-	}
-	_, err := h.api.UpdateApplication(h.as(), in)
-	if err == nil || !strings.Contains(err.Error(), "InvalidApplicationConfigurationException: Failed to take snapshot for the application orders at this moment") {
-		t.Fatalf("the update answers %v", err)
-	}
-	if v := h.application().Version.ID; v != 1 {
-		t.Errorf("a refused update made version %d", v)
-	}
-	in.ApplicationConfigurationUpdate.ApplicationSnapshotConfigurationUpdate = &msfmodel.ApplicationSnapshotConfigurationUpdate{SnapshotsEnabledUpdate: new(false)}
-	_, err = h.api.UpdateApplication(h.as(), in)
-	h.must(err)
-	h.settled(app.Running)
-	if all := h.jm.Submissions(); len(all) != 2 || all[0].Jar == all[1].Jar {
-		t.Errorf("submitted %+v", all)
 	}
 }
 

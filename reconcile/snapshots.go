@@ -12,7 +12,7 @@ import (
 	"drey/flink"
 )
 
-// snapshots takes manual snapshots and removes deleted ones, beside whatever else is under way.
+// snapshots takes manual snapshots and removes deleted ones, beside whatever else is under way, and sees which is the latest.
 func (l *loop) snapshots(ctx context.Context, a *app.Application, s *sight) error {
 	var all []*app.Snapshot
 	err := l.DB.Read(ctx, func(tx *appdb.Tx) (err error) {
@@ -23,6 +23,9 @@ func (l *loop) snapshots(ctx context.Context, a *app.Application, s *sight) erro
 		return err
 	}
 	for _, snap := range all {
+		if snap.Status == app.SnapshotReady {
+			s.Latest = snap
+		}
 		if a.Operation != nil && a.Operation.Snapshot == snap.Name {
 			continue // the operation's own
 		}

@@ -4,6 +4,7 @@ package appdb
 
 import (
 	"context"
+	"crypto/rand"
 	stdsql "database/sql"
 	"encoding/json"
 	"errors"
@@ -271,6 +272,24 @@ func (tx *Tx) Erase(a *app.Application) error {
 	_, err := tx.exec(`DELETE FROM msf_applications WHERE account = ? AND region = ? AND name = ?`, a.Account, a.Region, a.Name)
 	return err
 }
+
+const (
+	idAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	idLength   = 12
+)
+
+// NewID makes an id of the form that operations have on AWS: 12 letters and digits.
+func NewID() string {
+	b := make([]byte, idLength)
+	_, _ = rand.Read(b) // never fails
+	for i := range b {
+		b[i] = idAlphabet[int(b[i])%len(idAlphabet)]
+	}
+	return string(b)
+}
+
+// NewToken makes a ConditionalToken.
+func NewToken() string { return NewID() + NewID() }
 
 // Tags gives the tags of a resource.
 func (tx *Tx) Tags(arn string) (map[string]string, error) {

@@ -1,0 +1,61 @@
+package msf
+
+import (
+	"context"
+	"errors"
+
+	"drey/app"
+	"drey/app/appdb"
+	msf "drey/model/kinesisanalyticsv2"
+)
+
+// RollbackApplication returns to the version before the current one that ran, from the last successful snapshot. What it
+// makes is a new version (API reference, "RollbackApplication").
+func (s *Service) RollbackApplication(ctx context.Context, in *msf.RollbackApplicationInput) (*msf.RollbackApplicationOutput, error) {
+	var op *app.Operation
+	a, err := s.update(ctx, key(ctx, in.ApplicationName), func(tx *appdb.Tx, a *app.Application) error {
+		if err := allow(a, app.ToRollback); err != nil {
+			return err
+		}
+		if err := checkVersion(a, in.CurrentApplicationVersionId, nil); err != nil {
+			return err
+		}
+		to, err := ranBefore(tx, a)
+		if err != nil {
+			return err
+		}
+		if to == nil {
+			return msf.InvalidRequestException.Errorf("Application %s cannot be rolled back: no version before %d has run", a.Name, a.Version.ID)
+		}
+		snap, err := tx.LatestSnapshot(a.ID)
+		if errors.Is(err, appdb.ErrNotFound) {
+			return msf.InvalidRequestException.Errorf("Application %s cannot be rolled back: it has no snapshot to go on from", a.Name)
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.interrupt(tx, a); err != nil {
+			return err
+		}
+		from := app.Restore{Type: string(msf.ApplicationRestoreTypeRESTORE_FROM_LATEST_SNAPSHOT), Path: snap.Path, Snapshot: snap.Name}
+		op = a.RollBack(to, from, appdb.NewID(), appdb.NewToken(), s.Now().UTC())
+		return tx.PutVersion(a.ID, &a.Version)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &msf.RollbackApplicationOutput{ApplicationDetail: s.detail(a), OperationId: &op.ID}, nil
+}
+
+// ranBefore finds the version that a rollback of the application returns to: the newest before the current one that ran;
+// nil = there is none.
+func ranBefore(tx *appdb.Tx, a *app.Application) (*app.Version, error) {
+	for from := a.Version.UpdatedFrom; from != 0; {
+		v, err := tx.Version(a.ID, from)
+		if err != nil || v.Ran {
+			return v, err
+		}
+		from = v.UpdatedFrom
+	}
+	return nil, nil
+}
