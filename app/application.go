@@ -169,6 +169,8 @@ type Operation struct {
 	Snapshot string    // name of the snapshot that is taken first; "" = none
 	Wanted   Restore   // where the new job's state comes from, for starts and updates
 	Latest   bool      // Wanted is the snapshot that the operation itself takes
+	Check    bool      // the state has to fit the new code before the old job is ended
+	Checked  bool      // it does
 	Down     bool      // the job was down when an update began: no snapshot, the new job goes on from its newest checkpoint
 	Previous *Version  // what an update falls back to if it fails before the old job was ended
 	Fallback *Version  // the version that a system rollback returns to; nil = there is no rollback

@@ -17,6 +17,7 @@ const (
 	StopCluster   StepKind = "stop cluster"   // end all JVMs
 	Submit        StepKind = "submit job"     // hand the job to the JobManager
 	Reach         StepKind = "reach running"  // note that all tasks run
+	CheckState    StepKind = "check state"    // see whether the state fits the new code
 	TakeSavepoint StepKind = "take savepoint" // stop the job with a savepoint
 	KeepSnapshot  StepKind = "keep snapshot"  // note where the savepoint is
 	CancelJob     StepKind = "cancel job"     // end the job without a savepoint
@@ -270,6 +271,9 @@ func update(a *Application, o Observed, now time.Time) Step {
 	op := a.Operation
 	if op.Kind == Update && a.Run == nil && op.Fault == "" && !op.Stopped {
 		return Step{Kind: Finish}
+	}
+	if op.Check && !op.Checked && op.Trigger == "" && !op.Stopped && o.Answers {
+		return Step{Kind: CheckState} // a JobManager that cannot be asked is no reason to wait
 	}
 	if s, busy := quiesce(a, o, now); busy {
 		return s

@@ -108,6 +108,10 @@ func store(a *app.Application, word string) error {
 		a.Operation = &app.Operation{Kind: kinds[name], StepFrom: now}
 	case "was-down":
 		a.Operation.Down = true
+	case "check":
+		a.Operation.Check = true
+	case "checked":
+		a.Operation.Checked = true
 	case "fallback":
 		a.Operation.Fallback = &app.Version{ID: 1}
 	case "from":

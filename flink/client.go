@@ -57,11 +57,15 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		}
 		body = bytes.NewReader(raw)
 	}
+	return c.do(ctx, method, path, "application/json", body, out)
+}
+
+func (c *Client) do(ctx context.Context, method, path, contentType string, body io.Reader, out any) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.address+path, body)
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", contentType)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return err
@@ -119,10 +123,12 @@ func (c *Client) Overview(ctx context.Context) (o Overview, err error) {
 
 // Run is a submission. A repeated one with the same JobID is refused by Flink and does no harm.
 type Run struct {
-	JobID                 string `json:"jobId"`
-	Parallelism           int    `json:"parallelism"`
-	SavepointPath         string `json:"savepointPath,omitempty"`
-	AllowNonRestoredState bool   `json:"allowNonRestoredState"`
+	JobID                 string   `json:"jobId,omitempty"`
+	EntryClass            string   `json:"entryClass,omitempty"` // "" = the one that the manifest names
+	Arguments             []string `json:"programArgsList,omitempty"`
+	Parallelism           int      `json:"parallelism,omitempty"`
+	SavepointPath         string   `json:"savepointPath,omitempty"`
+	AllowNonRestoredState bool     `json:"allowNonRestoredState"`
 }
 
 // RunJar runs main() of a jar in the JobManager and answers when it has handed over its job. It may take minutes.

@@ -3,6 +3,7 @@ package msf
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 
 	"drey/app"
 	"drey/app/appdb"
@@ -237,6 +238,8 @@ func (s *Service) wantRestart(tx *appdb.Tx, a *app.Application, op *app.Operatio
 	if op.Wanted, err = s.restore(tx, a, rc.ApplicationRestoreConfiguration, rc.FlinkRunConfiguration); err != nil {
 		return err
 	}
+	op.Check = checkable(&op.Previous.Configuration, &a.Version.Configuration) && !op.Wanted.AllowNonRestored &&
+		op.Wanted.Type != string(msf.ApplicationRestoreTypeSKIP_RESTORE_FROM_SNAPSHOT)
 	down := snapshots && !s.Keeper.Healthy(a.Key)
 	if snapshots && !down {
 		op.Snapshot = snapshotName("UPDATEAPPLICATION", a, op.Start)
@@ -250,4 +253,10 @@ func (s *Service) wantRestart(tx *appdb.Tx, a *app.Application, op *app.Operatio
 		op.Wanted.Snapshot = app.CheckpointName(path)
 	}
 	return nil
+}
+
+// checkable tells whether new code can be held against the state in the old job's JVMs: they have the old version's Flink and
+// properties, on which a job graph may depend.
+func checkable(old, next *app.Configuration) bool {
+	return old.Code != nil && next.Code != nil && old.Code.SHA256 != next.Code.SHA256 && old.Runtime == next.Runtime && reflect.DeepEqual(old.Properties, next.Properties)
 }

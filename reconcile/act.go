@@ -29,6 +29,8 @@ func (l *loop) act(ctx context.Context, a *app.Application, s sight, step app.St
 		return l.stopCluster(ctx, a, s)
 	case app.Submit:
 		return l.submit(ctx, a, s)
+	case app.CheckState:
+		return l.checkState(ctx, a, s)
 	case app.TakeSavepoint:
 		return l.takeSavepoint(ctx, a, s)
 	case app.KeepSnapshot:

@@ -90,7 +90,7 @@ func (h *house) restart() {
 	}
 	k := &Keeper{Config: Config{
 		DB: h.db, Driver: cutting{h.machine.Open(), h}, Tokens: h, Telemetry: h, StateDir: filepath.Join(h.dir, "state"), CodeDir: h.dir,
-		KPUMemory: 1 << 30, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
+		KPUMemory: 1 << 30, StateChecker: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
 	}}
 	h.loop = &loop{Keeper: k, key: app.Key{Account: account, Region: region, Name: name}, hint: make(chan struct{}, 1)}
 }

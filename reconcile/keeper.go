@@ -41,8 +41,10 @@ type Config struct {
 	KPUMemory     int64  // bytes
 	Credentials   string // URI of the container-credentials endpoint
 	TelemetryHost string
-	Log           *slog.Logger
-	Now           func() time.Time
+	// StateChecker gives the host path of a runtime's compiled flink.StateChecker; "" = there is none.
+	StateChecker func(runtime string) string
+	Log          *slog.Logger
+	Now          func() time.Time
 }
 
 // Keeper owns the goroutines of all applications.
@@ -143,12 +145,12 @@ const (
 // loop keeps one application.
 type loop struct {
 	*Keeper
-	key        app.Key
-	hint       chan struct{}
-	healthy    bool // guarded by Keeper.mu
-	submission *submission
-	token      string
-	tokenFor   tokenOf
+	key      app.Key
+	hint     chan struct{}
+	healthy  bool  // guarded by Keeper.mu
+	call     *call // nil = none is under way
+	token    string
+	tokenFor tokenOf
 }
 
 // tokenOf is what a token was given for.

@@ -281,7 +281,7 @@ func TestOpenAdopts(t *testing.T) {
 	began, then := time.Now(), h.clock
 	k, err := Open(t.Context(), Config{
 		DB: h.db, Driver: h.machine.Open(), Tokens: h, Telemetry: h, StateDir: filepath.Join(h.dir, "state"), CodeDir: h.dir,
-		KPUMemory: 1 << 30, Log: h.loop.Log,
+		KPUMemory: 1 << 30, StateChecker: h.loop.StateChecker, Log: h.loop.Log,
 		Now: func() time.Time { return then.Add(20 * time.Since(began)) },
 	})
 	h.must(err)

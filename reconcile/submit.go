@@ -12,32 +12,43 @@ import (
 	"drey/flink"
 )
 
-// submission is a job being handed over: main() of the user may take minutes, and the keeper goes on looking meanwhile.
-type submission struct {
-	job    string
+// call is one that may take minutes, for main() of the user runs in it. The keeper goes on looking meanwhile.
+type call struct {
+	key    string
 	cancel context.CancelFunc
 	done   chan error
 }
 
-// submit begins to hand the job over, or sees how that ended.
-func (l *loop) submit(ctx context.Context, a *app.Application, s sight) error {
-	if l.submission != nil && l.submission.job != a.Run.JobID {
+// await begins the call of a key unless it is under way, gives it a moment, and tells whether it has ended.
+func (l *loop) await(ctx context.Context, key string, run func(context.Context) error) (ended bool, err error) {
+	if l.call != nil && l.call.key != key {
 		l.abandon()
 	}
-	if l.submission == nil {
-		l.begin(ctx, a, s)
+	if l.call == nil {
+		ctx, cancel := context.WithCancel(ctx)
+		c := &call{key, cancel, make(chan error, 1)}
+		l.call = c
+		l.wg.Go(func() { c.done <- run(ctx) })
 	}
 	select {
-	case err := <-l.submission.done:
-		l.submission.cancel()
-		l.submission = nil
-		return l.submitted(ctx, a, err)
+	case err := <-l.call.done:
+		l.abandon()
+		return true, err
 	case <-time.After(busyPause):
-		return nil
+		return false, nil
 	}
 }
 
-func (l *loop) begin(ctx context.Context, a *app.Application, s sight) {
+// abandon stops waiting for a call.
+func (l *loop) abandon() {
+	if l.call != nil {
+		l.call.cancel()
+		l.call = nil
+	}
+}
+
+// submit begins to hand the job over, or sees how that ended.
+func (l *loop) submit(ctx context.Context, a *app.Application, s sight) error {
 	run := flink.Run{
 		JobID: a.Run.JobID, Parallelism: int(a.Version.Configuration.Parallelism.Parallelism),
 		SavepointPath: a.Run.Restore.Path, AllowNonRestoredState: a.Run.Restore.AllowNonRestored,
@@ -47,18 +58,11 @@ func (l *loop) begin(ctx context.Context, a *app.Application, s sight) {
 			run.SavepointPath, run.AllowNonRestoredState = path, false
 		}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	sub := &submission{job: a.Run.JobID, cancel: cancel, done: make(chan error, 1)}
-	l.submission = sub
-	l.wg.Go(func() { sub.done <- s.flink.RunJar(ctx, s.report.JarID, run) })
-}
-
-// abandon stops waiting for a submission.
-func (l *loop) abandon() {
-	if l.submission != nil {
-		l.submission.cancel()
-		l.submission = nil
+	ended, err := l.await(ctx, "submit "+a.Run.JobID, func(ctx context.Context) error { return s.flink.RunJar(ctx, s.report.JarID, run) })
+	if !ended {
+		return nil
 	}
+	return l.submitted(ctx, a, err)
 }
 
 func (l *loop) submitted(ctx context.Context, a *app.Application, failure error) error {

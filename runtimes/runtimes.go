@@ -284,9 +284,28 @@ func (d Distribution) archivePath(javaBuild, role string) string {
 	return filepath.Join(d.Home, "classes", hex.EncodeToString(sum[:6]), role+".jsa")
 }
 
+// StateChecker gives the jar that tells whether state fits a program; "" if there is none.
+func (d Distribution) StateChecker() string {
+	path := d.checkerPath()
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
+}
+
+func (d Distribution) checkerPath() string {
+	return filepath.Join(d.Home, "classes", "state-check.jar")
+}
+
+// KeepStateChecker takes over a freshly made one.
+func (d Distribution) KeepStateChecker(made string) error { return keep(made, d.checkerPath()) }
+
 // KeepClassArchive takes over a freshly made archive.
 func (d Distribution) KeepClassArchive(javaBuild, role, made string) error {
-	path := d.archivePath(javaBuild, role)
+	return keep(made, d.archivePath(javaBuild, role))
+}
+
+func keep(made, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}

@@ -76,6 +76,9 @@ func (c *runtimeInstallCmd) Run(ctx context.Context) error {
 	if err := d.MakeClassArchives(ctx, c.Name); err != nil {
 		fmt.Fprintf(os.Stderr, "  no class archive was made; applications run, and start slower: %v\n", err)
 	}
+	if err := d.MakeStateChecker(ctx, c.Name); err != nil {
+		return err
+	}
 	say("%s is ready", c.Name)
 	return nil
 }

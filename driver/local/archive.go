@@ -52,7 +52,7 @@ func (d *Driver) MakeClassArchives(ctx context.Context, runtime string) error {
 
 // train leaves archives in work.
 func (d *Driver) train(ctx context.Context, t tools, dist runtimes.Distribution, work string) error {
-	jar, err := buildTrainingJar(ctx, t, dist, work)
+	jar, err := compile(ctx, t, dist, work, "Training", trainingSource)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,49 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+
+	"drey/app"
+	"drey/app/appdb"
+	"drey/flink"
+)
+
+// checkState holds the new code against the state that it is to go on from, while the old job runs. It refuses the update if
+// state would be lost, or if main() fails. Where nothing can be told the update goes on.
+func (l *loop) checkState(ctx context.Context, a *app.Application, s sight) error {
+	q := flink.StateCheck{
+		Checker: l.StateChecker(a.Version.Configuration.Runtime), Jar: s.spec.Jar, Former: s.report.JarID,
+		State: a.Operation.Wanted.Path, Parallelism: int(a.Version.Configuration.Parallelism.Parallelism),
+	}
+	if q.State == "" {
+		q.State = newestCheckpoint(s.spec.State, a.Run.JobID)
+	}
+	if q.Checker == "" || q.State == "" {
+		return l.checked(ctx, a)
+	}
+	ended, err := l.await(ctx, "check "+a.Operation.ID, func(ctx context.Context) error { return s.flink.CheckState(ctx, q) })
+	if !ended {
+		return nil
+	}
+	var lost *flink.LostStateError
+	var failed *flink.RESTError
+	switch {
+	case errors.As(err, &lost):
+		return l.note(ctx, a, app.Step{Kind: app.Finish, Error: "The running job was left alone: the new code has " + lost.Error() +
+			". Give the operators their uid back, or drop their state with AllowNonRestoredState."})
+	case errors.As(err, &failed):
+		return l.note(ctx, a, app.Step{Kind: app.Finish, Error: "The running job was left alone: the new code fails with " + flink.Failure(err)})
+	case err != nil:
+		l.Log.Warn("the state was not checked", "application", a.Name, "error", err)
+	}
+	return l.checked(ctx, a)
+}
+
+func (l *loop) checked(ctx context.Context, a *app.Application) error {
+	now := l.Now()
+	return l.store(ctx, a, func(_ *appdb.Tx, a *app.Application) error {
+		a.Operation.Checked, a.Operation.StepFrom = true, now
+		return nil
+	})
+}
