@@ -47,6 +47,7 @@ type Configuration struct {
 	Parallelism Parallelism
 	Properties  []PropertyGroup `json:",omitempty"`
 	Snapshots   bool
+	Enhanced    bool `json:",omitempty"` // SnapshotMode is ENHANCED_SNAPSHOTS
 	Rollback    bool
 	Logging     []LoggingOption `json:",omitempty"`
 	VPC         []VPC           `json:",omitempty"`
@@ -130,12 +131,14 @@ type Restore struct {
 	Type             string // ApplicationRestoreType
 	Path             string // savepoint or checkpoint; "" = empty state
 	Snapshot         string // its name, for messages
+	SnapshotARN      string `json:",omitempty"` // of an enhanced snapshot
 	AllowNonRestored bool
 }
 
 // Snapshot is one savepoint of an application.
 type Snapshot struct {
 	Name    string
+	ARN     string `json:",omitempty"` // of an enhanced one; "" in rows
 	Status  string // CREATING, READY, DELETING, FAILED
 	Version int64
 	Runtime string

@@ -27,6 +27,12 @@ var migrations = []string{
 	`CREATE UNIQUE INDEX msf_operations_id ON msf_operations (app, id)`,
 	`CREATE TABLE msf_snapshots (app TEXT, name TEXT, seq INTEGER, doc TEXT NOT NULL, PRIMARY KEY (app, name)) WITHOUT ROWID`,
 	`CREATE TABLE msf_tags (arn TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (arn, key)) WITHOUT ROWID`,
+	`CREATE TABLE msf_enhanced (seq INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, app TEXT NOT NULL, source TEXT NOT NULL, origin TEXT NOT NULL, status TEXT NOT NULL, local INTEGER NOT NULL, doc TEXT NOT NULL)`,
+	`CREATE UNIQUE INDEX msf_enhanced_name ON msf_enhanced (account, region, name)`,
+	`CREATE INDEX msf_enhanced_app ON msf_enhanced (app)`,
+	`CREATE TABLE msf_enhanced_operations (seq INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL UNIQUE, snapshot TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL, started INTEGER NOT NULL, doc TEXT NOT NULL)`,
+	`CREATE INDEX msf_enhanced_operations_name ON msf_enhanced_operations (account, region, name)`,
+	`CREATE INDEX msf_enhanced_operations_status ON msf_enhanced_operations (status)`,
 }
 
 // DB holds the rows.
@@ -86,7 +92,7 @@ func (tx *Tx) one(doc any, query string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal([]byte(raw), doc)
+	return decode(raw, doc)
 }
 
 func all[T any](tx *Tx, query string, args ...any) ([]*T, error) {
@@ -102,7 +108,7 @@ func all[T any](tx *Tx, query string, args ...any) ([]*T, error) {
 			return nil, err
 		}
 		item := new(T)
-		if err := json.Unmarshal([]byte(raw), item); err != nil {
+		if err := decode(raw, item); err != nil {
 			return nil, err
 		}
 		list = append(list, item)
@@ -117,6 +123,8 @@ func (tx *Tx) exec(query string, args ...any) (int64, error) {
 	}
 	return res.RowsAffected()
 }
+
+func decode(raw string, doc any) error { return json.Unmarshal([]byte(raw), doc) }
 
 func encode(doc any) (string, error) {
 	raw, err := json.Marshal(doc)
@@ -237,20 +245,6 @@ func (tx *Tx) Snapshot(appID, name string) (*app.Snapshot, error) {
 // Snapshots lists snapshots, oldest first.
 func (tx *Tx) Snapshots(appID string) ([]*app.Snapshot, error) {
 	return all[app.Snapshot](tx, `SELECT doc FROM msf_snapshots WHERE app = ? ORDER BY seq`, appID)
-}
-
-// LatestSnapshot is the newest READY one.
-func (tx *Tx) LatestSnapshot(appID string) (*app.Snapshot, error) {
-	snapshots, err := tx.Snapshots(appID)
-	if err != nil {
-		return nil, err
-	}
-	for i := range snapshots {
-		if s := snapshots[len(snapshots)-1-i]; s.Status == app.SnapshotReady {
-			return s, nil
-		}
-	}
-	return nil, ErrNotFound
 }
 
 // DeleteSnapshot removes the row.
