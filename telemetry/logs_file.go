@@ -193,17 +193,18 @@ func (c *cursor) turnTo(path string) error {
 	return nil
 }
 
-// openLog opens a file; nil if there is none.
+// openLog opens a file; nil if there is none. An application may write where its log files lie: a link in the place of
+// one would lead to what only the server may read, and a pipe would make it wait.
 func openLog(path string) (*os.File, fileID, int64, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP) {
 		return nil, fileID{}, 0, nil
 	}
 	if err != nil {
 		return nil, fileID{}, 0, err
 	}
 	info, err := f.Stat()
-	if err != nil {
+	if err != nil || !info.Mode().IsRegular() {
 		return nil, fileID{}, 0, errors.Join(err, f.Close())
 	}
 	return f, identify(info), info.Size(), nil

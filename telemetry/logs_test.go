@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -283,6 +284,25 @@ func TestAnotherFileWithTheSameInodeIsNew(t *testing.T) {
 	d.Follow(d.app, []string{d.file("a.json")})
 	d.shipped(4)
 	d.drained("first line", "second", "other line", "and more than before")
+}
+
+// An application may put what it likes in the place of its log files.
+func TestFollowsFilesOnly(t *testing.T) {
+	d := newDesk(t)
+	d.write("secret", "of the server\n")
+	d.write("log.json", "a\n")
+	for name, put := range map[string]func(string) error{
+		"link.json": func(path string) error { return os.Symlink(d.file("secret"), path) },
+		"pipe.json": func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"dir.json":  func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		if err := put(d.file(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.Follow(d.app, []string{d.file("link.json"), d.file("pipe.json"), d.file("dir.json"), d.file("log.json")})
+	d.shipped(1)
+	d.drained("a")
 }
 
 func TestMissingStreamDropsInSilenceAndSaysItOnce(t *testing.T) {

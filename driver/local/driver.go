@@ -312,8 +312,7 @@ func (d *Driver) Inspect(_ context.Context, h driver.Handle) (driver.Report, err
 		}
 		r.Processes = append(r.Processes, dp)
 	}
-	// Of processes that are no longer wanted, too: their last lines may not have been read yet.
-	r.LogFiles, err = filepath.Glob(logFile(dir, "*"))
+	r.LogFiles, err = logFiles(dir)
 	return r, err
 }
 

@@ -34,8 +34,25 @@ type process struct {
 
 func recordPath(dir, name string) string { return filepath.Join(dir, "run", name+".json") }
 func infoPath(dir, name string) string   { return filepath.Join(dir, "run", name+".info") }
-func outPath(dir, name string) string    { return filepath.Join(dir, "log", name+".out") }
+func outPath(dir, name string) string    { return filepath.Join(dir, "run", name+".out") }
 func logFile(dir, name string) string    { return filepath.Join(dir, "log", name+".json") }
+
+// logFiles are those of all processes that the cluster ever had: the last lines of some that are no longer wanted may not
+// have been read yet. The application may write to the directory: other names, and links to elsewhere, are not of Flink.
+func logFiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".json")
+		if ok && e.Type().IsRegular() && processName.MatchString(name) {
+			files = append(files, logFile(dir, name))
+		}
+	}
+	return files, nil
+}
 
 func newToken() string {
 	var b [16]byte

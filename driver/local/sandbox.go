@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -31,6 +32,8 @@ const startTimeout = 10 * time.Second
 const jobManagerName = "flink-jobmanager"
 
 func taskManagerName(i int) string { return fmt.Sprintf("flink-taskmanager-1-%d", i) }
+
+var processName = regexp.MustCompile(`^flink-(jobmanager|taskmanager-1-[1-9][0-9]{0,3})$`)
 
 // wanted lists the processes of the cluster: the TaskManagers' names begin as the developer guide's log queries expect.
 func (s *sandbox) wanted() []*process {
@@ -88,22 +91,33 @@ func (s *sandbox) freshTmp(p *process) (string, error) {
 }
 
 // launch starts bubblewrap in a session of its own. It writes the pid into a file, so that the record is whole even if
-// the server dies at this very moment.
+// the server dies at this very moment. Nothing of the application runs before the limits are set.
 func (s *sandbox) launch(ctx context.Context, p *process, tmp string) error {
 	info, err := os.OpenFile(infoPath(s.dir, p.Name), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer info.Close()
-	out, err := os.OpenFile(outPath(s.dir, p.Name), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	out, err := os.OpenFile(outPath(s.dir, p.Name), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
+	filter, err := filterFile()
+	if err != nil {
+		return err
+	}
+	defer filter.Close()
+	held, release, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer release.Close() // lets it go, with or without a server
+	defer held.Close()
 	// The token is in the command line, which everybody may read; the environment holds secrets and is not.
 	args := append(append(s.mounts(p, tmp), "--setenv", "DREY_PROCESS", p.Token), s.java(p)...)
-	cmd := exec.Command(s.tools.bwrap, args...)
-	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = out, out, []*os.File{info}
+	cmd := exec.Command(s.tools.bwrap, append([]string{"--info-fd", "3", "--seccomp", "4", "--block-fd", "5"}, args...)...)
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = out, out, []*os.File{info, filter, held}
 	cmd.Env = s.environment()
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -114,7 +128,11 @@ func (s *sandbox) launch(ctx context.Context, p *process, tmp string) error {
 	if err := p.awaitInfo(ctx, s.dir, cmd.Process); err != nil {
 		return err
 	}
-	return s.limit(p)
+	if err := s.limit(p); err != nil {
+		p.kill()
+		return fmt.Errorf("limit %s: %w", p.Name, err)
+	}
+	return nil
 }
 
 func (s *sandbox) limit(p *process) error {
@@ -125,8 +143,10 @@ func (s *sandbox) limit(p *process) error {
 // mounts is the sandbox: what is not named here does not exist in it.
 func (s *sandbox) mounts(p *process, tmp string) []string {
 	a := []string{
-		"--info-fd", "3", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", p.Name, "--cap-drop", "ALL",
-		"--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev",
+		"--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", p.Name, "--cap-drop", "ALL",
+		"--ro-bind", "/usr", "/usr", "--dev", "/dev",
+		// Without capabilities, root still owns the settings of the kernel below /proc/sys.
+		"--proc", "/proc", "--remount-ro", "/proc",
 	}
 	for _, link := range []string{"/bin", "/sbin", "/lib", "/lib64"} {
 		if target, err := os.Readlink(link); err == nil {
@@ -154,7 +174,9 @@ func (s *sandbox) mounts(p *process, tmp string) []string {
 		"--ro-bind", s.dist.Home, s.dist.Home, "--ro-bind", conf, conf,
 		"--bind", filepath.Join(s.dir, "log"), filepath.Join(s.dir, "log"))
 	if p.Role == driver.JobManager {
-		a = append(a, "--bind", filepath.Join(s.dir, "upload"), filepath.Join(s.dir, "upload"))
+		// The code lies there as a link to a file that other applications may share.
+		upload := filepath.Join(s.dir, "upload")
+		a = append(a, "--bind", upload, upload, "--ro-bind", filepath.Join(upload, "flink-web-upload"), filepath.Join(upload, "flink-web-upload"))
 	}
 	if s.cluster.State != "" {
 		a = append(a, "--bind", s.cluster.State, s.cluster.State)
@@ -255,7 +277,7 @@ func (s *sandbox) stopSurplus(ctx context.Context) error {
 		return err
 	}
 	for _, p := range surplus {
-		for _, path := range []string{recordPath(s.dir, p.Name), infoPath(s.dir, p.Name), filepath.Join(s.dir, "tmp", p.Name)} {
+		for _, path := range []string{recordPath(s.dir, p.Name), infoPath(s.dir, p.Name), outPath(s.dir, p.Name), filepath.Join(s.dir, "tmp", p.Name)} {
 			if err := os.RemoveAll(path); err != nil {
 				return err
 			}
