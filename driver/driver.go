@@ -81,6 +81,9 @@ type Driver interface {
 	// of a JobManager that has died are started anew: they hold on to its job. It returns when processes are started, not
 	// when Flink is ready.
 	Ensure(ctx context.Context, c Cluster) (Handle, error)
+	// Place lends the JobManager an archive beside the application's code, listed under /jars, and gives its path where the
+	// JobManager runs. It lies there until the next Ensure.
+	Place(ctx context.Context, h Handle, archive string) (path string, err error)
 	// Inspect looks and never acts.
 	Inspect(ctx context.Context, h Handle) (Report, error)
 	// Stop ends all processes, waits for their end, and removes what the cluster wrote outside its State.

@@ -5,13 +5,8 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
-	"mime/multipart"
-	"net/http"
 	"net/url"
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"strings"
 )
@@ -23,8 +18,8 @@ var StateChecker []byte
 
 // StateCheck asks whether a program has a place for all state of a savepoint or checkpoint.
 type StateCheck struct {
-	Checker     string // host path of the compiled StateChecker
-	Jar         string // host path of the program
+	Checker     string // path of the compiled StateChecker where the JobManager runs, listed under /jars
+	Jar         string // path of the program there
 	Former      string // id under /jars of the program that wrote the state
 	State       string // URI of the savepoint or checkpoint
 	Parallelism int
@@ -58,25 +53,23 @@ var verdict = regexp.MustCompile(`VERDICT\[([^\]]*)\]`)
 
 // CheckState runs main() of a program in the JobManager as far as its job graph. A *LostStateError says that the state does
 // not fit, a *RESTError that main() failed. The running job goes on.
-func (c *Client) CheckState(ctx context.Context, q StateCheck) (err error) {
-	var paths [2]string
-	for i, jar := range []string{q.Checker, q.Jar} {
-		if paths[i], err = c.upload(ctx, jar); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, c.deleteJar(context.WithoutCancel(ctx), path.Base(paths[i]))) }()
-	}
+func (c *Client) CheckState(ctx context.Context, q StateCheck) error {
 	metadata := path.Join(strings.TrimPrefix(q.State, "file:"), "_metadata")
-	err = c.RunJar(ctx, path.Base(paths[0]), Run{
-		EntryClass: "StateCheck", Arguments: []string{paths[1], metadata, fmt.Sprint(q.Parallelism), path.Join(path.Dir(paths[1]), q.Former)},
+	err := c.RunJar(ctx, path.Base(q.Checker), Run{
+		EntryClass: "StateCheck", Arguments: []string{q.Jar, metadata, fmt.Sprint(q.Parallelism), path.Join(path.Dir(q.Jar), q.Former)},
 	})
 	var answer *RESTError
 	if !errors.As(err, &answer) {
 		return fmt.Errorf("flink: the state check gave no verdict: %w", err)
 	}
-	found := verdict.FindStringSubmatch(strings.Join(answer.Errors, "\n"))
-	if found == nil {
+	text := strings.Join(answer.Errors, "\n")
+	found := verdict.FindStringSubmatch(text)
+	switch {
+	case found != nil:
+	case strings.Contains(text, "ProgramInvocationException: The main method caused an error"):
 		return answer
+	default:
+		return fmt.Errorf("flink: the state check gave no verdict: %s", Failure(err))
 	}
 	lost, err := lostOperators(found[1])
 	if err == nil && len(lost) > 0 {
@@ -100,39 +93,4 @@ func lostOperators(list string) (lost []LostOperator, err error) {
 		lost = append(lost, LostOperator{parts[0], parts[1], parts[2]})
 	}
 	return lost, nil
-}
-
-// upload hands a jar over and gives its path where the JobManager runs.
-func (c *Client) upload(ctx context.Context, jar string) (string, error) {
-	f, err := os.Open(jar)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	r, w := io.Pipe()
-	form := multipart.NewWriter(w)
-	go func() {
-		part, err := form.CreateFormFile("jarfile", filepath.Base(jar))
-		if err == nil {
-			_, err = io.Copy(part, f)
-		}
-		if err == nil {
-			err = form.Close()
-		}
-		w.CloseWithError(err)
-	}()
-	defer r.Close() // ends the writer where the server has not read to the end
-	var out struct {
-		Filename string `json:"filename"`
-	}
-	if err := c.do(ctx, http.MethodPost, "/jars/upload", form.FormDataContentType(), r, &out); err != nil {
-		return "", err
-	}
-	return out.Filename, nil
-}
-
-func (c *Client) deleteJar(ctx context.Context, id string) error {
-	ctx, cancel := short(ctx)
-	defer cancel()
-	return c.call(ctx, http.MethodDelete, "/jars/"+url.PathEscape(id), nil, nil)
 }

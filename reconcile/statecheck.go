@@ -12,15 +12,20 @@ import (
 // checkState holds the new code against the state that it is to go on from, while the old job runs. It refuses the update if
 // state would be lost, or if main() fails. Where nothing can be told the update goes on.
 func (l *loop) checkState(ctx context.Context, a *app.Application, s sight) error {
-	q := flink.StateCheck{
-		Checker: l.StateChecker(a.Version.Configuration.Runtime), Jar: s.spec.Jar, Former: s.report.JarID,
-		State: a.Operation.Wanted.Path, Parallelism: int(a.Version.Configuration.Parallelism.Parallelism),
+	checker, state := l.StateChecker(a.Version.Configuration.Runtime), a.Operation.Wanted.Path
+	if state == "" {
+		state = newestCheckpoint(s.spec.State, a.Run.JobID)
 	}
-	if q.State == "" {
-		q.State = newestCheckpoint(s.spec.State, a.Run.JobID)
-	}
-	if q.Checker == "" || q.State == "" {
+	if checker == "" || state == "" {
 		return l.checked(ctx, a)
+	}
+	q := flink.StateCheck{Former: s.report.JarID, State: state, Parallelism: int(a.Version.Configuration.Parallelism.Parallelism)}
+	var err error
+	if q.Checker, err = l.place(ctx, a, checker); err != nil {
+		return err
+	}
+	if q.Jar, err = l.place(ctx, a, s.spec.Jar); err != nil {
+		return err
 	}
 	ended, err := l.await(ctx, "check "+a.Operation.ID, func(ctx context.Context) error { return s.flink.CheckState(ctx, q) })
 	if !ended {
@@ -46,4 +51,12 @@ func (l *loop) checked(ctx context.Context, a *app.Application) error {
 		a.Operation.Checked, a.Operation.StepFrom = true, now
 		return nil
 	})
+}
+
+func (l *loop) place(ctx context.Context, a *app.Application, archive string) (string, error) {
+	h, err := l.handle(a)
+	if err != nil {
+		return "", err
+	}
+	return l.Driver.Place(ctx, h, archive)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +44,7 @@ func Run(t *testing.T, h Harness) {
 		{"CutEnsureCanBeRepeated", cutEnsure},
 		{"StatsOfTheLiving", statsOfTheLiving},
 		{"JarHasTheNameOfItsFile", jarName},
+		{"PlacedArchiveLeavesTheJarAlone", placed},
 		{"RefusesForeignHandles", foreignHandles},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -332,11 +334,34 @@ func jarName(t *testing.T, s *story) {
 	}
 }
 
+func placed(t *testing.T, s *story) {
+	c := s.Cluster(t, "c")
+	c.Jar = writeJar(t, "one.jar")
+	h := s.ensure(c)
+	for range 2 {
+		if path, err := s.driver.Place(t.Context(), h, writeJar(t, "two.jar")); err != nil || filepath.Base(path) != "two.jar" {
+			t.Errorf("placed at %s, %v", path, err)
+		}
+	}
+	if got := s.inspect(h).JarID; got != "one.jar" {
+		t.Errorf("jar id %q", got)
+	}
+	if err := s.driver.Stop(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.driver.Place(t.Context(), h, writeJar(t, "two.jar")); !errors.Is(err, driver.ErrNoCluster) {
+		t.Errorf("without a cluster: %v", err)
+	}
+}
+
 func foreignHandles(t *testing.T, s *story) {
 	for _, data := range []string{`{}`, `""`, `"../c"`, `null`} {
 		h := driver.Handle{Driver: "other", Data: json.RawMessage(data)}
 		if _, err := s.driver.Inspect(t.Context(), h); err == nil {
 			t.Errorf("Inspect took the handle %s", data)
+		}
+		if _, err := s.driver.Place(t.Context(), h, "a.jar"); err == nil {
+			t.Errorf("Place took the handle %s", data)
 		}
 		if err := s.driver.Stop(t.Context(), h); err == nil {
 			t.Errorf("Stop took the handle %s", data)

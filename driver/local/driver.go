@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -198,7 +199,7 @@ func (d *Driver) prepare(dir string, c driver.Cluster, dist runtimes.Distributio
 			return nil, err
 		}
 	}
-	if p.Jar, err = placeJar(c.Jar, filepath.Join(dir, "upload", "flink-web-upload")); err != nil {
+	if p.Jar, err = placeJar(c.Jar, uploads(dir)); err != nil {
 		return nil, err
 	}
 	if err := writeConfiguration(dir, d.Resolver, c, p, dist); err != nil {
@@ -220,31 +221,52 @@ func (p *plan) takePorts() error {
 	return nil
 }
 
-// placeJar puts the application's code where the JobManager lists it, and takes away what was there before it: the file's
-// name is its id.
+func uploads(dir string) string { return filepath.Join(dir, "upload", "flink-web-upload") }
+
+// placeJar puts the application's code where the JobManager lists it, and takes away what else lies there: the file's name is
+// its id.
 func placeJar(jar, dir string) (string, error) {
 	if jar == "" {
 		return "", nil
 	}
-	name := strings.TrimSuffix(filepath.Base(jar), ".jar") + ".jar" // Flink lists no others
+	name := jarName(jar)
 	present, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil {
 		return "", err
 	}
-	for _, path := range present {
-		if filepath.Base(path) == name {
-			return name, nil
+	if !slices.Contains(present, filepath.Join(dir, name)) {
+		if err := place(jar, filepath.Join(dir, name)); err != nil {
+			return "", fmt.Errorf("place the application's code: %w", err)
 		}
 	}
-	if err := place(jar, filepath.Join(dir, name)); err != nil {
-		return "", fmt.Errorf("place the application's code: %w", err)
-	}
 	for _, path := range present {
+		if filepath.Base(path) == name {
+			continue
+		}
 		if err := os.Remove(path); err != nil {
 			return "", err
 		}
 	}
 	return name, nil
+}
+
+func jarName(path string) string { return strings.TrimSuffix(filepath.Base(path), ".jar") + ".jar" } // Flink lists no others
+
+// Place lends the JobManager an archive.
+func (d *Driver) Place(_ context.Context, h driver.Handle, archive string) (string, error) {
+	dir, err := d.dir(h)
+	if err != nil {
+		return "", err
+	}
+	defer d.lock(filepath.Base(dir))()
+	if _, err := readPlan(dir); err != nil {
+		return "", err
+	}
+	path := filepath.Join(uploads(dir), jarName(archive))
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	return path, place(archive, path)
 }
 
 // place links a file, or copies it to another file system. The target appears in whole.

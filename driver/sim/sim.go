@@ -203,6 +203,20 @@ func (c *cluster) list() []driver.Process {
 	})
 }
 
+// Place gives a path below /uploads; there is no file.
+func (d *Driver) Place(_ context.Context, h driver.Handle, archive string) (string, error) {
+	id, err := handleID(h)
+	if err != nil {
+		return "", err
+	}
+	d.m.mu.Lock()
+	defer d.m.mu.Unlock()
+	if _, err := d.m.find(id); err != nil {
+		return "", err
+	}
+	return "/uploads/" + filepath.Base(archive), nil
+}
+
 // Stop ends a cluster.
 func (d *Driver) Stop(ctx context.Context, h driver.Handle) error {
 	id, err := handleID(h)
