@@ -103,5 +103,5 @@ func Enhances(runtime string) bool {
 
 // Uses tells whether a start or update of the application is yet to read the savepoint at path.
 func (a *Application) Uses(path string) bool {
-	return a.Operation != nil && a.Operation.Wanted.Path == path || a.Run != nil && a.Run.Restore.Path == path && a.Run.Submitted.IsZero()
+	return a.Operation != nil && a.Operation.Wanted.Path == path || a.Run != nil && a.Run.Restore.Path == path && a.Run.Reached.IsZero()
 }

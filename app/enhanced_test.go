@@ -39,7 +39,7 @@ func TestUses(t *testing.T) {
 		"nothing runs": {Application{}, false},
 		"starting":     {Application{Operation: &Operation{Wanted: Restore{Path: path}}}, true},
 		"placed":       {Application{Run: &Run{Restore: Restore{Path: path}}}, true},
-		"submitted":    {Application{Run: &Run{Restore: Restore{Path: path}, Submitted: time.Unix(1, 0)}}, false},
+		"restored":     {Application{Run: &Run{Restore: Restore{Path: path}, Reached: time.Unix(1, 0)}}, false},
 		"another":      {Application{Operation: &Operation{Wanted: Restore{Path: path + "2"}}}, false},
 	} {
 		if got := c.a.Uses(path); got != c.want {

@@ -230,7 +230,7 @@ func (l *loop) takeSavepoint(ctx context.Context, a *app.Application, s sight) e
 	trigger, now := newID(), l.Now()
 	err := l.store(ctx, a, func(tx *appdb.Tx, a *app.Application) error {
 		a.Operation.Trigger, a.Operation.StepFrom = trigger, now
-		return tx.PutSnapshot(a.ID, &app.Snapshot{
+		return l.beginSnapshot(tx, a, &app.Snapshot{
 			Name: a.Operation.Snapshot, Status: app.SnapshotCreating, Version: a.Run.Version, Runtime: a.Version.Configuration.Runtime,
 			Created: now, Trigger: trigger,
 		})
@@ -257,19 +257,12 @@ func (l *loop) askSavepoint(ctx context.Context, a *app.Application, s sight, tr
 
 func (l *loop) keepSnapshot(ctx context.Context, a *app.Application, s sight) error {
 	path := s.Savepoint.Path
-	return l.store(ctx, a, func(tx *appdb.Tx, a *app.Application) error {
-		op := a.Operation
-		snap, err := tx.Snapshot(a.ID, op.Snapshot)
-		if err != nil {
-			return err
-		}
-		snap.Status, snap.Path = app.SnapshotReady, path
-		op.Stopped = true
-		if op.Latest {
-			op.Wanted.Path, op.Wanted.Snapshot = path, snap.Name
-		}
-		return tx.PutSnapshot(a.ID, snap)
+	err := l.store(ctx, a, func(tx *appdb.Tx, a *app.Application) error {
+		a.Operation.Stopped = true
+		return l.endSnapshot(tx, a, path)
 	})
+	l.PokeSnapshots()
+	return err
 }
 
 func (l *loop) cancelJob(ctx context.Context, a *app.Application, s sight) error {
@@ -286,6 +279,9 @@ func (l *loop) cancelJob(ctx context.Context, a *app.Application, s sight) error
 }
 
 func (l *loop) erase(ctx context.Context, a *app.Application) error {
+	if busy, err := l.letGo(ctx, a); busy || err != nil {
+		return err
+	}
 	if err := l.Tokens.ForgetApplication(ctx, a.Account, a.ARN); err != nil {
 		return err
 	}

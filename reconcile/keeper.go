@@ -38,6 +38,8 @@ type Config struct {
 	Telemetry     Telemetry
 	StateDir      string // state of applications lies below
 	CodeDir       string // staged code, by its SHA-256
+	SnapshotDir   string // enhanced snapshots lie below
+	Objects       Objects
 	KPUMemory     int64  // bytes
 	Credentials   string // URI of the container-credentials endpoint
 	TelemetryHost string
@@ -50,7 +52,8 @@ type Config struct {
 // Keeper owns the goroutines of all applications.
 type Keeper struct {
 	Config
-	flinks flink.Connections
+	flinks       flink.Connections
+	snapshotHint chan struct{}
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -62,7 +65,7 @@ type Keeper struct {
 
 // Open takes up every application where the last server left it.
 func Open(ctx context.Context, c Config) (*Keeper, error) {
-	k := &Keeper{Config: c, loops: map[app.Key]*loop{}}
+	k := &Keeper{Config: c, loops: map[app.Key]*loop{}, snapshotHint: make(chan struct{}, 1)}
 	k.ctx, k.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	var known []*app.Application
 	err := c.DB.Read(ctx, func(tx *appdb.Tx) (err error) {
@@ -75,6 +78,7 @@ func Open(ctx context.Context, c Config) (*Keeper, error) {
 	for _, a := range known {
 		k.Poke(a.Key)
 	}
+	k.wg.Go(newVault(k).run)
 	return k, nil
 }
 
@@ -206,6 +210,9 @@ func (l *loop) pass(ctx context.Context) (time.Duration, error) {
 	l.healthy = s.healthy()
 	l.mu.Unlock()
 	if err := l.snapshots(ctx, a, &s); err != nil {
+		return 0, err
+	}
+	if err := l.enhanced(ctx, a, &s); err != nil {
 		return 0, err
 	}
 	step := app.Plan(a, s.Observed, l.Now())

@@ -16,6 +16,9 @@ import (
 func (l *loop) snapshots(ctx context.Context, a *app.Application, s *sight) error {
 	var all []*app.Snapshot
 	err := l.DB.Read(ctx, func(tx *appdb.Tx) (err error) {
+		if s.Latest, err = tx.LatestSnapshot(a.ID); err != nil && !errors.Is(err, appdb.ErrNotFound) {
+			return err
+		}
 		all, err = tx.Snapshots(a.ID)
 		return err
 	})
@@ -23,9 +26,6 @@ func (l *loop) snapshots(ctx context.Context, a *app.Application, s *sight) erro
 		return err
 	}
 	for _, snap := range all {
-		if snap.Status == app.SnapshotReady {
-			s.Latest = snap
-		}
 		if a.Operation != nil && a.Operation.Snapshot == snap.Name {
 			continue // the operation's own
 		}

@@ -47,18 +47,30 @@ func (l *loop) abandon() {
 	}
 }
 
+var errNoState = errors.New("the snapshot could not be brought to where the application reads it")
+
 // submit begins to hand the job over, or sees how that ended.
 func (l *loop) submit(ctx context.Context, a *app.Application, s sight) error {
 	run := flink.Run{
 		JobID: a.Run.JobID, Parallelism: int(a.Version.Configuration.Parallelism.Parallelism),
 		SavepointPath: a.Run.Restore.Path, AllowNonRestoredState: a.Run.Restore.AllowNonRestored,
 	}
+	if p := a.Version.Configuration.Python(); p != nil {
+		run.EntryClass, run.Arguments = flink.PythonDriver, flink.PythonArguments(*p, s.report.Files)
+	}
 	if !a.Run.Submitted.IsZero() { // its JobManager has died: go on where it was
 		if path := newestCheckpoint(s.spec.State, a.Run.JobID); path != "" {
 			run.SavepointPath, run.AllowNonRestoredState = path, false
 		}
 	}
-	ended, err := l.await(ctx, "submit "+a.Run.JobID, func(ctx context.Context) error { return s.flink.RunJar(ctx, s.report.JarID, run) })
+	ended, err := l.await(ctx, "submit "+a.Run.JobID, func(ctx context.Context) error {
+		path, err := l.bring(ctx, a, run.SavepointPath)
+		if err != nil {
+			return errors.Join(errNoState, err)
+		}
+		run.SavepointPath = path
+		return s.flink.RunJar(ctx, s.report.JarID, run)
+	})
 	if !ended {
 		return nil
 	}
@@ -69,7 +81,7 @@ func (l *loop) submitted(ctx context.Context, a *app.Application, failure error)
 	var refused *flink.RESTError
 	known := errors.As(failure, &refused) && strings.Contains(failure.Error(), "DuplicateJobSubmission")
 	if failure != nil && !known {
-		if refused == nil {
+		if refused == nil && !errors.Is(failure, errNoState) {
 			failure = fmt.Errorf("the JobManager ended while main() ran, or did not answer (does main() call System.exit?): %w", failure)
 		}
 		if a.Operation != nil || refused == nil {
