@@ -24,13 +24,20 @@ type Cluster struct {
 	Configuration map[string]string // Flink options; the driver adds addresses, ports and directories
 	Properties    []byte            // content of /etc/flink/application_properties.json
 	Environment   map[string]string // of every process
-	Jar           string            // host path of the application's code, "" = none
+	Jar           string            // host path of the application's code, "" = none, or Python has it
+	Python        *Python           // nil = the code is no Python application
 	LogFields     map[string]string // constant members of every JSON log line
 	LogLevel      string            // INFO, WARN, ERROR, DEBUG
 
 	// State is a host directory, mounted read-write at the same path, for checkpoints and savepoints. It outlives
 	// the cluster.
 	State string
+}
+
+// Python is the code of a Python application.
+type Python struct {
+	Archive string // host path of a zip with its files
+	Jar     string // path in the archive of the job's jar; "" = none
 }
 
 // Handle finds a cluster again, also after a restart of the server. The caller persists it.
@@ -61,6 +68,7 @@ type Process struct {
 type Report struct {
 	RESTAddress string // http://127.0.0.1:port
 	JarID       string // id of the application's jar under /jars; "" = none
+	Files       string // where the JobManager sees the files of Python's archive; "" = it has none
 	Processes   []Process
 	LogFiles    []string // JSON-lines files that processes append to
 }

@@ -258,5 +258,6 @@ func (s *Service) wantRestart(tx *appdb.Tx, a *app.Application, op *app.Operatio
 // checkable tells whether new code can be held against the state in the old job's JVMs: they have the old version's Flink and
 // properties, on which a job graph may depend.
 func checkable(old, next *app.Configuration) bool {
-	return old.Code != nil && next.Code != nil && old.Code.SHA256 != next.Code.SHA256 && old.Runtime == next.Runtime && reflect.DeepEqual(old.Properties, next.Properties)
+	return old.Code != nil && next.Code != nil && old.Code.SHA256 != next.Code.SHA256 && old.Runtime == next.Runtime && reflect.DeepEqual(old.Properties, next.Properties) &&
+		next.Python() == nil // whose main() the checker cannot run
 }

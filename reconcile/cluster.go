@@ -31,7 +31,7 @@ func (k *Keeper) cluster(a *app.Application, token string) driver.Cluster {
 	if c.Properties == nil {
 		properties = []byte("[]")
 	}
-	return driver.Cluster{
+	cluster := driver.Cluster{
 		ID: a.ID, Runtime: c.Runtime, TaskManagers: c.Parallelism.KPUs(), SlotsPerTaskManager: int(c.Parallelism.PerKPU),
 		MemoryPerTaskManager: k.KPUMemory, CPUPerTaskManager: 1, Properties: properties, Jar: k.code(c.Code), State: state,
 		Configuration: flink.Configuration(flink.Settings{
@@ -49,11 +49,19 @@ func (k *Keeper) cluster(a *app.Application, token string) driver.Cluster {
 			"applicationARN": a.ARN, "applicationVersionId": strconv.FormatInt(a.Version.ID, 10), "messageSchemaVersion": "1",
 		},
 	}
+	if p := c.Python(); p != nil {
+		cluster.Python = &driver.Python{Archive: cluster.Jar, Jar: p.Jar}
+		cluster.Jar = ""
+	}
+	return cluster
 }
 
 // fingerprint tells clusters apart that need other JVMs. Code, log level and log fields do not: running JVMs take them.
 func fingerprint(c driver.Cluster) string {
 	c.Jar, c.LogFields, c.LogLevel = "", nil, ""
+	if c.Python != nil {
+		c.Python = &driver.Python{Jar: c.Python.Jar}
+	}
 	raw, _ := json.Marshal(c) // plain data always encodes
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:12])

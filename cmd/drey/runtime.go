@@ -47,13 +47,16 @@ type runtimeInstallCmd struct {
 	dataDir
 	Name string `arg:"" help:"Runtime environment, e.g. FLINK-1_18."`
 	From string `help:"Take Flink from this official tarball or folder instead of fetching it." type:"existingpath" placeholder:"PATH"`
+
+	Python bool `help:"Install Python and PyFlink too, for Python applications (500 MB)."`
 }
 
 // Help shows how to use it.
 func (runtimeInstallCmd) Help() string {
 	return `Examples:
   drey runtime install FLINK-1_18
-  drey runtime install FLINK-1_18 --from flink-1.18.1-bin-scala_2.12.tgz`
+  drey runtime install FLINK-1_18 --from flink-1.18.1-bin-scala_2.12.tgz
+  drey runtime install FLINK-1_20 --python`
 }
 
 // Run installs and prepares.
@@ -65,6 +68,11 @@ func (c *runtimeInstallCmd) Run(ctx context.Context) error {
 	lib := library(c.DataDir)
 	if _, err := lib.Find(c.Name); err != nil || c.From != "" {
 		if _, err := lib.Install(ctx, c.Name, c.From, say); err != nil {
+			return err
+		}
+	}
+	if c.Python {
+		if err := lib.InstallPython(ctx, c.Name, say); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,11 @@ func writeConfiguration(dir, resolver string, c driver.Cluster, p *plan, dist ru
 		options = map[string]string{}
 	}
 	maps.Copy(options, addresses(dir, c, p, b))
+	python, err := pythonOptions(c, dist)
+	if err != nil {
+		return err
+	}
+	maps.Copy(options, python)
 	properties := c.Properties
 	if len(properties) == 0 {
 		properties = []byte("[]")

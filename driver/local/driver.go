@@ -108,6 +108,7 @@ type plan struct {
 	RPCPort  int     `json:"rpcPort"`
 	BlobPort int     `json:"blobPort"`
 	Jar      string  `json:"jar"`
+	Files    string  `json:"files"`
 	Tasks    int     `json:"taskManagers"`
 	Memory   int64   `json:"memory"`
 	CPU      float64 `json:"cpu"`
@@ -199,7 +200,7 @@ func (d *Driver) prepare(dir string, c driver.Cluster, dist runtimes.Distributio
 			return nil, err
 		}
 	}
-	if p.Jar, err = placeJar(c.Jar, uploads(dir)); err != nil {
+	if p.Jar, p.Files, err = placeCode(c, uploads(dir)); err != nil {
 		return nil, err
 	}
 	if err := writeConfiguration(dir, d.Resolver, c, p, dist); err != nil {
@@ -321,7 +322,7 @@ func (d *Driver) Inspect(_ context.Context, h driver.Handle) (driver.Report, err
 	if err != nil {
 		return driver.Report{}, err
 	}
-	r := driver.Report{RESTAddress: p.rest(), JarID: p.Jar}
+	r := driver.Report{RESTAddress: p.rest(), JarID: p.Jar, Files: p.Files}
 	procs, err := processes(dir)
 	if err != nil {
 		return driver.Report{}, err

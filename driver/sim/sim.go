@@ -10,6 +10,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -192,6 +193,9 @@ func (d *Driver) Inspect(_ context.Context, h driver.Handle) (driver.Report, err
 	}
 	if c.wanted.Jar != "" {
 		r.JarID = filepath.Base(c.wanted.Jar)
+	}
+	if p := c.wanted.Python; p != nil {
+		r.JarID, r.Files = filepath.Base(p.Archive), strings.TrimSuffix(p.Archive, ".jar")+"_code"
 	}
 	return r, nil
 }
