@@ -33,7 +33,7 @@ type Version struct {
 	UpdatedFrom   int64 // the version that a rollback looks at first; 0 = none
 	RolledFrom    int64
 	RolledTo      int64
-	Ran           bool // its job has run: a rollback may return to it
+	Ran           bool // its job has stayed up: a rollback may return to it
 	Configuration Configuration
 }
 

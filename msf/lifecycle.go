@@ -141,7 +141,10 @@ func (s *Service) interrupt(tx *appdb.Tx, a *app.Application) error {
 	}
 	op.End, op.Status = s.Now().UTC(), app.Cancelled
 	if a.Status() == app.Running {
-		op.Status = app.Successful
+		op.Status, a.Version.Ran = app.Successful, true
+		if err := tx.PutVersion(a.ID, &a.Version); err != nil {
+			return err
+		}
 	}
 	if op.Snapshot != "" {
 		if err := failSnapshot(tx, a, op.Snapshot); err != nil {

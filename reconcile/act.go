@@ -79,8 +79,7 @@ func (l *loop) note(ctx context.Context, a *app.Application, step app.Step) erro
 			a.Run = &app.Run{Version: a.Version.ID, Restore: step.Restore, JobID: newID()}
 			a.Operation.StepFrom, a.Operation.Wanted = now, step.Restore
 		case app.Reach:
-			a.Run.Reached, a.Version.Ran = now, true
-			return tx.PutVersion(a.ID, &a.Version)
+			a.Run.Reached = now
 		case app.RollBack:
 			return l.rollBack(tx, a, step)
 		case app.NoteDown:
@@ -120,6 +119,12 @@ func (l *loop) finish(tx *appdb.Tx, a *app.Application, failure string) error {
 		a.Version = *op.Previous // the old job goes on with the old configuration
 	}
 	a.Operation = nil
+	if failure == "" && a.Run != nil && a.Run.Version == a.Version.ID && !a.Version.Ran {
+		a.Version.Ran = true
+		if err := tx.PutVersion(a.ID, &a.Version); err != nil {
+			return err
+		}
+	}
 	return tx.PutOperation(a.ID, op)
 }
 
