@@ -27,10 +27,6 @@ var access = map[string]rule{
 		}
 		return list
 	},
-	"CreateSnapshot": func(s *Service, r *wire.Request, op string, in any) []wire.Access {
-		i := in.(*msf.CreateSnapshotInput)
-		return []wire.Access{s.on(r, op, i.ApplicationName), s.onSnapshot(r, op, i.SnapshotName)}
-	},
 	"ImportSnapshot": func(s *Service, r *wire.Request, op string, in any) []wire.Access {
 		i := in.(*msf.ImportSnapshotInput)
 		return []wire.Access{s.onSnapshot(r, op, i.SnapshotName), passRole(*i.ImportSourceConfiguration.ImportRoleArn)}
@@ -71,6 +67,7 @@ var access = map[string]rule{
 	"TagResource":                                   tagged(func(i *msf.TagResourceInput) *string { return i.ResourceARN }),
 	"UntagResource":                                 tagged(func(i *msf.UntagResourceInput) *string { return i.ResourceARN }),
 	"ListTagsForResource":                           tagged(func(i *msf.ListTagsForResourceInput) *string { return i.ResourceARN }),
+	"CreateSnapshot":                                named(func(i *msf.CreateSnapshotInput) *string { return i.ApplicationName }), // on the application alone (developer guide, "Identity and access management for enhanced snapshots")
 	"DeleteSnapshot":                                snapshot(func(i *msf.DeleteSnapshotInput) *string { return i.SnapshotName }),
 	"DescribeSnapshot":                              snapshot(func(i *msf.DescribeSnapshotInput) *string { return i.SnapshotName }),
 	"DescribeSnapshotOperation":                     snapshot(func(i *msf.DescribeSnapshotOperationInput) *string { return i.SnapshotName }),

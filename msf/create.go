@@ -148,6 +148,9 @@ func (s *Service) configuration(in *msf.CreateApplicationInput) (c *app.Configur
 	}
 	if sn := ac.ApplicationSnapshotConfiguration; sn != nil {
 		c.Snapshots = *sn.SnapshotsEnabled
+		if c.Enhanced, err = modeOf(sn.SnapshotMode, false, c.Runtime); err != nil {
+			return nil, nil, err
+		}
 	}
 	if rb := ac.ApplicationSystemRollbackConfiguration; rb != nil {
 		c.Rollback = *rb.RollbackEnabled
@@ -166,15 +169,13 @@ var errOneLoggingOption = msf.InvalidArgumentException.Errorf("Kinesis Analytics
 
 // unsupported refuses the parts of a configuration that are not for Flink applications, or that do nothing here.
 func unsupported(ac *msf.ApplicationConfiguration) error {
-	switch sn := ac.ApplicationSnapshotConfiguration; {
+	switch {
 	case ac.SqlApplicationConfiguration != nil:
 		return msf.InvalidArgumentException.Errorf("SqlApplicationConfiguration is not supported for Flink applications")
 	case ac.ZeppelinApplicationConfiguration != nil:
 		return msf.InvalidArgumentException.Errorf("ZeppelinApplicationConfiguration is not supported for Flink applications")
 	case len(ac.VpcConfigurations) > 1:
 		return errOneVPC
-	case sn != nil && sn.SnapshotMode == msf.SnapshotModeENHANCED_SNAPSHOTS:
-		return msf.UnsupportedOperationException.Errorf("SnapshotMode ENHANCED_SNAPSHOTS is not supported yet")
 	case ac.ApplicationEncryptionConfiguration != nil && ac.ApplicationEncryptionConfiguration.KeyType == msf.KeyTypeCUSTOMER_MANAGED_KEY:
 		return msf.UnsupportedOperationException.Errorf("KeyType CUSTOMER_MANAGED_KEY is not supported: this server has no KMS")
 	}

@@ -110,7 +110,7 @@ func configuration(c *app.Configuration) *msf.ApplicationConfigurationDescriptio
 				CurrentParallelism: &c.Parallelism.Parallelism, AutoScalingEnabled: &c.Parallelism.AutoScaling,
 			},
 		},
-		ApplicationSnapshotConfigurationDescription:       &msf.ApplicationSnapshotConfigurationDescription{SnapshotsEnabled: &c.Snapshots},
+		ApplicationSnapshotConfigurationDescription:       &msf.ApplicationSnapshotConfigurationDescription{SnapshotsEnabled: &c.Snapshots, SnapshotMode: snapshotMode(c)},
 		ApplicationSystemRollbackConfigurationDescription: &msf.ApplicationSystemRollbackConfigurationDescription{RollbackEnabled: &c.Rollback},
 		ApplicationEncryptionConfigurationDescription:     encryption(),
 	}
@@ -125,6 +125,13 @@ func configuration(c *app.Configuration) *msf.ApplicationConfigurationDescriptio
 		d.VpcConfigurationDescriptions = append(d.VpcConfigurationDescriptions, *vpcDescription(&v))
 	}
 	return d
+}
+
+func snapshotMode(c *app.Configuration) msf.SnapshotMode {
+	if c.Enhanced {
+		return msf.SnapshotModeENHANCED_SNAPSHOTS
+	}
+	return msf.SnapshotModeAPPLICATION_SNAPSHOTS_LEGACY
 }
 
 func encryption() *msf.ApplicationEncryptionConfigurationDescription {
@@ -169,6 +176,9 @@ func runConfiguration(a *app.Application) *msf.RunConfigurationDescription {
 	restore := &msf.ApplicationRestoreConfiguration{ApplicationRestoreType: msf.ApplicationRestoreType(from.Type)}
 	if from.Snapshot != "" && (named || restore.ApplicationRestoreType == msf.ApplicationRestoreTypeRESTORE_FROM_CUSTOM_SNAPSHOT) {
 		restore.SnapshotName = &from.Snapshot
+		if from.SnapshotARN != "" {
+			restore.SnapshotName, restore.SnapshotArn = nil, &from.SnapshotARN
+		}
 	}
 	return &msf.RunConfigurationDescription{
 		ApplicationRestoreConfigurationDescription: restore,

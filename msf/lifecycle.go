@@ -62,8 +62,19 @@ func (s *Service) restore(tx *appdb.Tx, a *app.Application, rc *msf.ApplicationR
 	case msf.ApplicationRestoreTypeSKIP_RESTORE_FROM_SNAPSHOT:
 		return r, nil
 	case msf.ApplicationRestoreTypeRESTORE_FROM_CUSTOM_SNAPSHOT:
-		if rc.SnapshotName == nil {
-			return r, msf.InvalidArgumentException.Errorf("SnapshotName is needed to restore from a custom snapshot")
+		if (rc.SnapshotName == nil) == (rc.SnapshotArn == nil) {
+			return r, msf.InvalidArgumentException.Errorf("Either SnapshotName or SnapshotArn is needed to restore from a custom snapshot, and only one of them")
+		}
+		if rc.SnapshotArn != nil {
+			snap, err := restoreEnhanced(tx, a, *rc.SnapshotArn)
+			if err != nil {
+				return r, err
+			}
+			r.Path, r.Snapshot, r.SnapshotARN = snap.Path, snap.Name, snap.ARN
+			return r, nil
+		}
+		if a.Version.Configuration.Enhanced {
+			return r, msf.InvalidArgumentException.Errorf("SnapshotName is for applications in SnapshotMode APPLICATION_SNAPSHOTS_LEGACY; use SnapshotArn")
 		}
 		snap, err := tx.Snapshot(a.ID, *rc.SnapshotName)
 		if errors.Is(err, appdb.ErrNotFound) || err == nil && snap.Status != app.SnapshotReady {
@@ -82,7 +93,7 @@ func (s *Service) restore(tx *appdb.Tx, a *app.Application, rc *msf.ApplicationR
 	if err != nil {
 		return r, err
 	}
-	r.Path, r.Snapshot = snap.Path, snap.Name
+	r.Path, r.Snapshot, r.SnapshotARN = snap.Path, snap.Name, snap.ARN
 	return r, nil
 }
 
@@ -119,6 +130,9 @@ func (s *Service) StopApplication(ctx context.Context, in *msf.StopApplicationIn
 
 // snapshotName is how automatic snapshots are called.
 func snapshotName(why string, a *app.Application, at time.Time) string {
+	if a.Version.Configuration.Enhanced {
+		return app.SystemSnapshot(a.Name, a.Operation.ID)
+	}
 	return fmt.Sprintf("%s-%s-%d", why, a.Name, at.UnixMilli())
 }
 
@@ -156,6 +170,9 @@ func (s *Service) interrupt(tx *appdb.Tx, a *app.Application) error {
 }
 
 func failSnapshot(tx *appdb.Tx, a *app.Application, name string) error {
+	if app.Reserved(name) {
+		return nil // the keeper sees that its operation has ended
+	}
 	snap, err := tx.Snapshot(a.ID, name)
 	if errors.Is(err, appdb.ErrNotFound) || err == nil && snap.Status != app.SnapshotCreating {
 		return nil

@@ -27,6 +27,9 @@ func (s *Service) RollbackApplication(ctx context.Context, in *msf.RollbackAppli
 		if to == nil {
 			return msf.InvalidRequestException.Errorf("Application %s cannot be rolled back: no version before %d has run", a.Name, a.Version.ID)
 		}
+		if err := legacyAgain(tx, a, to); err != nil {
+			return err
+		}
 		snap, err := tx.LatestSnapshot(a.ID)
 		if errors.Is(err, appdb.ErrNotFound) {
 			return msf.InvalidRequestException.Errorf("Application %s cannot be rolled back: it has no snapshot to go on from", a.Name)

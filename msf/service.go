@@ -20,6 +20,7 @@ type Keeper interface {
 	Healthy(app.Key) bool
 	// Checkpoint gives the path of the newest completed checkpoint of the application's job; "" = it has none.
 	Checkpoint(a *app.Application) string
+	PokeSnapshots()
 	JobPlan(ctx context.Context, a *app.Application) string
 }
 

@@ -36,12 +36,20 @@ func tooMany(n int) error {
 	return msf.TooManyTagsException.Errorf("%d tags are more than the maximum of %d", n, maxTags)
 }
 
-// tagged finds the application of an ARN.
+// tagged finds the application or the snapshot of an ARN.
 func (s *Service) tagged(ctx context.Context, tx *appdb.Tx, arn string) error {
 	r := wire.FromContext(ctx)
+	if name, ok := strings.CutPrefix(arn, snapshotARN(r, "")); ok {
+		k := app.Key{Account: r.Account, Region: r.Region, Name: name}
+		_, err := tx.Enhanced(k)
+		if errors.Is(err, appdb.ErrNotFound) {
+			return enhancedNotFound(k)
+		}
+		return err
+	}
 	name, ok := strings.CutPrefix(arn, s.arn(r, ""))
 	if !ok {
-		return msf.InvalidArgumentException.Errorf("%s is no ARN of an application in this account and region", arn)
+		return msf.InvalidArgumentException.Errorf("%s is no ARN of an application or a snapshot in this account and region", arn)
 	}
 	k := app.Key{Account: r.Account, Region: r.Region, Name: name}
 	if _, err := tx.Application(k); errors.Is(err, appdb.ErrNotFound) {

@@ -74,6 +74,9 @@ func (s *Service) changed(a *app.Application, in *msf.UpdateApplicationInput) (c
 			return nil, nil, err
 		}
 		c.Runtime = string(in.RuntimeEnvironmentUpdate)
+		if c.Enhanced && !app.Enhances(c.Runtime) {
+			return nil, nil, msf.InvalidArgumentException.Errorf("The SnapshotMode ENHANCED_SNAPSHOTS needs FLINK-1_20 or later, not %s", c.Runtime)
+		}
 	}
 	set(&c.Role, in.ServiceExecutionRoleUpdate)
 	if err := changeLogging(c, in.CloudWatchLoggingOptionUpdates); err != nil {
@@ -94,7 +97,7 @@ func (s *Service) changed(a *app.Application, in *msf.UpdateApplicationInput) (c
 			return nil, nil, err
 		}
 	}
-	if err := changeSections(c, u); err != nil {
+	if err := changeSections(c, a.Version.Configuration.Runtime, u); err != nil {
 		return nil, nil, err
 	}
 	return c, inline, s.checkParallelism(c.Parallelism)
@@ -111,7 +114,7 @@ func clone(c *app.Configuration) (*app.Configuration, error) {
 
 // changeSections applies the rest: Flink's sections merge field by field, properties are replaced as a whole (developer
 // guide, "Use runtime properties").
-func changeSections(c *app.Configuration, u *msf.ApplicationConfigurationUpdate) error {
+func changeSections(c *app.Configuration, runtime string, u *msf.ApplicationConfigurationUpdate) error {
 	if f := u.FlinkApplicationConfigurationUpdate; f != nil {
 		changeCheckpoint(c, f.CheckpointConfigurationUpdate)
 		changeMonitoring(c, f.MonitoringConfigurationUpdate)
@@ -125,9 +128,11 @@ func changeSections(c *app.Configuration, u *msf.ApplicationConfigurationUpdate)
 		c.Properties = groups
 	}
 	if sn := u.ApplicationSnapshotConfigurationUpdate; sn != nil {
-		if sn.SnapshotModeUpdate == msf.SnapshotModeENHANCED_SNAPSHOTS {
-			return msf.UnsupportedOperationException.Errorf("SnapshotMode ENHANCED_SNAPSHOTS is not supported yet")
+		enhanced, err := modeOf(sn.SnapshotModeUpdate, c.Enhanced, runtime)
+		if err != nil {
+			return err
 		}
+		c.Enhanced = enhanced
 		set(&c.Snapshots, sn.SnapshotsEnabledUpdate)
 	}
 	if rb := u.ApplicationSystemRollbackConfigurationUpdate; rb != nil {

@@ -306,6 +306,7 @@ func (h *house) Record(_ context.Context, _ *app.Application, code, message stri
 	h.records = append(h.records, code+": "+message)
 }
 func (h *house) Poke(app.Key)                                                           {}
+func (h *house) PokeSnapshots()                                                         {}
 func (h *house) Checkpoint(a *app.Application) string                                   { return h.loop.Checkpoint(a) }
 func (h *house) JobPlan(context.Context, *app.Application) string                       { return "" }
 func (h *house) CheckServiceRole(context.Context, string, string, string, string) error { return nil }

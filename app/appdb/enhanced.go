@@ -120,17 +120,18 @@ func (tx *Tx) SnapshotOperation(k app.Key, id string) (*app.SnapshotOperation, e
 
 // SnapshotOperationFilter narrows a list of operations; "" = any.
 type SnapshotOperationFilter struct {
-	Kind   app.SnapshotKind
-	Status app.OperationStatus
-	Since  time.Time
+	SnapshotID string
+	Kind       app.SnapshotKind
+	Status     app.OperationStatus
+	Since      time.Time
 }
 
 // ListSnapshotOperations lists up to limit operations on the snapshots that have or had the name, newest first, below the
 // given number.
 func (tx *Tx) ListSnapshotOperations(k app.Key, f SnapshotOperationFilter, below int64, limit int) ([]Numbered[app.SnapshotOperation], error) {
 	return numbered[app.SnapshotOperation](tx, `SELECT seq, doc FROM msf_enhanced_operations WHERE account = ? AND region = ? AND name = ? AND seq < ?
-		AND ? IN ('', kind) AND ? IN ('', status) AND (started >= ? OR status = ?) ORDER BY seq DESC LIMIT ?`,
-		k.Account, k.Region, k.Name, below, f.Kind, f.Status, f.Since.Unix(), app.InProgress, limit)
+		AND ? IN ('', snapshot) AND ? IN ('', kind) AND ? IN ('', status) AND (started >= ? OR status = ?) ORDER BY seq DESC LIMIT ?`,
+		k.Account, k.Region, k.Name, below, f.SnapshotID, f.Kind, f.Status, f.Since.Unix(), app.InProgress, limit)
 }
 
 // RunningSnapshotOperations lists those in progress, oldest first.
