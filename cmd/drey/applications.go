@@ -25,6 +25,7 @@ func (s *server) openApplications(ctx context.Context) error {
 	}
 	s.keeper, err = reconcile.Open(ctx, reconcile.Config{
 		DB: db, Driver: s.driver, Tokens: s.iam, Telemetry: s.observer, StateDir: s.dir("state"), CodeDir: s.dir("code"),
+		SnapshotDir: s.dir("snapshots"), Objects: transfers{s.rights, s.s3, partSize},
 		KPUMemory: int64(s.KPUMemory), Credentials: s.credentialsURI(), TelemetryHost: edge.TelemetryHost, Log: s.log, Now: time.Now,
 		StateChecker: func(runtime string) string {
 			d, err := s.runtimes.Find(runtime)
