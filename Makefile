@@ -11,7 +11,7 @@ demo: ## play the guide from bucket to metrics; KEEP=1 leaves the server running
 	@.cache/venv/bin/python scripts/demo.py
 
 test: ## every test: Go, Java, and the real AWS CLI against real Flink (about ten minutes on two cores)
-	@scripts/setup.sh
+	@scripts/setup.sh tests
 	go vet ./...
 	for project in $(PROJECTS); do $(MVN) -f $$project/pom.xml package; done
 	go test -count=1 -timeout=25m ./...

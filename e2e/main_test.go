@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 func prepare() error {
-	if err := command(root, filepath.Join("scripts", "setup.sh")); err != nil {
+	if err := command(root, filepath.Join("scripts", "setup.sh"), "tests"); err != nil {
 		return err
 	}
 	if err := command(root, "go", "build", "-o", program, "./cmd/drey"); err != nil {

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Installs what Drey's demo and tests need and is missing: Java 17, Maven, bubblewrap, Python with the AWS CLI. Says nothing
-# and takes no time when all is there. Go is the one thing it does not install.
+# Installs what Drey's demo and tests need and is missing: Java 17, Maven, bubblewrap, Python with the AWS CLI; with the argument
+# `tests` also version 2 of the AWS CLI, which PyPI does not carry. Says nothing and takes no time when all is there. Go is the
+# one thing it does not install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+for=${1:-demo}
 awscli=1.46.3 boto3=1.44.5
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -29,6 +31,7 @@ missing_packages() {
   command -v python3 >/dev/null || echo python3
   python_has ensurepip || echo python3-venv
   python_has pip || echo python3-pip
+  [ "$for" != tests ] || [ -x /usr/bin/aws ] || echo awscli
 }
 
 # Runs a command with its output in a log; a dot every two seconds tells that it lives.
