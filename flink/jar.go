@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"drey/app"
 )
 
 const maxManifest = 1 << 20
@@ -49,7 +51,7 @@ func CheckJar(path string) error {
 func mainClass(z *zip.Reader) (string, error) {
 	f, err := z.Open("META-INF/MANIFEST.MF")
 	if err != nil {
-		return "", errors.New("the jar has no manifest, and so no Main-Class: set it in the manifest of the jar")
+		return "", errors.New("the jar has no manifest, and so no Main-Class: set it in the manifest of the jar. If this is a Python application, it needs the property group " + app.RunOptions + " with the key python")
 	}
 	defer f.Close()
 	var attribute, main string

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"drey/app"
@@ -35,11 +36,12 @@ func (s *Service) checkRole(ctx context.Context, account, role, arn string) erro
 
 // stage reads the code, checks that it can run, and keeps it: replacing the object later changes nothing (developer guide,
 // "Troubleshoot: application issues").
-func (s *Service) stage(ctx context.Context, account, role, arn string, c *app.Code, inline []byte) error {
+func (s *Service) stage(ctx context.Context, account, arn string, next *app.Configuration, inline []byte) error {
+	c := next.Code
 	var body io.ReadCloser = io.NopCloser(bytes.NewReader(inline))
 	if c.Bucket != "" {
 		var err error
-		if body, err = s.Objects.OpenCode(ctx, account, role, arn, c.Bucket, c.Key, c.ObjectVersion); err != nil {
+		if body, err = s.Objects.OpenCode(ctx, account, next.Role, arn, c.Bucket, c.Key, c.ObjectVersion); err != nil {
 			return msf.InvalidArgumentException.Errorf(unreadable+" (%v)", c.Key, c.Bucket, err)
 		}
 	}
@@ -53,13 +55,37 @@ func (s *Service) stage(ctx context.Context, account, role, arn string, c *app.C
 	if err := copyCode(c, tmp, body); err != nil {
 		return err
 	}
-	switch err := flink.CheckJar(tmp.Name()); {
+	if err := s.checkCode(next, tmp.Name()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), s.staged(c))
+}
+
+func (s *Service) staged(c *app.Code) string { return filepath.Join(s.CodeDir, c.SHA256+".jar") }
+
+// checkCode tells why an archive cannot run as the configuration wants it: the properties say whether it is one of Python.
+func (s *Service) checkCode(c *app.Configuration, path string) error {
+	var err error
+	if p := c.Python(); p == nil {
+		err = flink.CheckJar(path)
+	} else if err = s.Python(c.Runtime); err != nil {
+		return msf.InvalidArgumentException.Errorf("The runtime environment %s cannot run Python applications: %v", c.Runtime, err)
+	} else {
+		err = flink.CheckPython(path, *p)
+	}
+	switch {
 	case errors.Is(err, flink.ErrUnsupportedConnector):
 		return msf.InvalidArgumentException.Errorf("An unsupported Kinesis connector version has been detected in the application: %v", err)
 	case err != nil:
-		return msf.CodeValidationException.Errorf("%s: %v", codeName(c), err)
+		return msf.CodeValidationException.Errorf("%s: %v", codeName(c.Code), err)
 	}
-	return os.Rename(tmp.Name(), filepath.Join(s.CodeDir, c.SHA256+".jar"))
+	return nil
+}
+
+// reusable tells whether code that was checked with one configuration needs no check with the next.
+func reusable(old, next *app.Configuration) bool {
+	p := next.Python()
+	return reflect.DeepEqual(old.Python(), p) && (p == nil || old.Runtime == next.Runtime)
 }
 
 func codeName(c *app.Code) string {

@@ -61,7 +61,7 @@ func (s *Service) CreateApplication(ctx context.Context, in *msf.CreateApplicati
 		return nil, err
 	}
 	if c.Code != nil {
-		if err := s.stage(ctx, r.Account, c.Role, a.ARN, c.Code, inline); err != nil {
+		if err := s.stage(ctx, r.Account, a.ARN, c, inline); err != nil {
 			return nil, err
 		}
 	}

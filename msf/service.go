@@ -46,6 +46,7 @@ type Config struct {
 	Objects Objects
 	CodeDir string                  // staged code lies here, named by its SHA-256
 	Runtime func(name string) error // tells why applications cannot run on a runtime; nil = they can
+	Python  func(name string) error // tells why Python applications cannot run on a runtime
 	MaxKPUs int                     // of one application
 	Now     func() time.Time
 }

@@ -190,12 +190,15 @@ func (s *Service) prepare(ctx context.Context, a *app.Application, next *app.Con
 			return err
 		}
 	}
-	if u := in.ApplicationConfigurationUpdate; u != nil && u.ApplicationCodeConfigurationUpdate != nil && next.Code != nil {
-		if err := s.stage(ctx, r.Account, next.Role, a.ARN, next.Code, inline); err != nil {
-			return err
-		}
+	switch u := in.ApplicationConfigurationUpdate; {
+	case next.Code == nil:
+		return nil
+	case u != nil && u.ApplicationCodeConfigurationUpdate != nil:
+		return s.stage(ctx, r.Account, a.ARN, next, inline)
+	case reusable(&a.Version.Configuration, next):
+		return nil
 	}
-	return nil
+	return s.checkCode(next, s.staged(next.Code))
 }
 
 // change stores the new version. Whether the keeper has to act depends on whether a job runs.

@@ -159,7 +159,7 @@ func (c cache) wheels(ctx context.Context, python, name string, list []byte) (st
 	if err := os.WriteFile(filepath.Join(dir, "versions.txt"), versions(list), 0o644); err != nil {
 		return "", err
 	}
-	if err := run(ctx, dir, python, pip("wheel", "--require-hashes", "--wheel-dir", dir, "-r", hashes)...); err != nil {
+	if err := run(ctx, dir, python, pip("wheel", "--use-pep517", "--require-hashes", "--wheel-dir", dir, "-r", hashes)...); err != nil {
 		return "", fmt.Errorf("fetch PyFlink: %w", err)
 	}
 	if err := os.Chmod(dir, 0o755); err != nil {

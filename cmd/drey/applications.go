@@ -45,6 +45,13 @@ func (s *server) openApplications(ctx context.Context) error {
 			_, err := s.runtimes.Find(name)
 			return err
 		},
+		Python: func(name string) error {
+			d, err := s.runtimes.Find(name)
+			if err == nil {
+				_, err = d.Python()
+			}
+			return err
+		},
 	})
 	return nil
 }
