@@ -119,11 +119,13 @@ func fall(h *house) {
 // live: cluster and job; savepoint and end of the cluster; cluster and job; savepoint, end of the cluster, another cluster,
 // job; end of the cluster. fall: cluster and job; savepoint, end of the cluster, another cluster, job; cancellation, end of
 // the cluster, another, job; savepoint, cluster, main() that throws, end of the cluster, another, job; end of the cluster.
+// enhance: cluster and job; savepoint; an object written, an object read; savepoint and end of the cluster; cluster and job;
+// savepoint, cluster, job; end of the cluster.
 var lives = []struct {
 	name    string
 	live    func(*house)
 	effects int
-}{{"live", live, 11}, {"fall", fall, 17}}
+}{{"live", live, 11}, {"fall", fall, 17}, {"enhance", enhance, 13}}
 
 // TestLife lives without trouble, and tells the other tests how many effects there are to die after.
 func TestLife(t *testing.T) {

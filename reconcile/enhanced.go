@@ -77,10 +77,10 @@ func (l *loop) takeEnhanced(ctx context.Context, a *app.Application, s sight, sn
 		return l.askEnhanced(ctx, a, s, snap) // never asked, or forgotten
 	case errors.Is(err, flink.ErrNotFound):
 		return l.tookEnhanced(ctx, a, snap, "the operation that took the snapshot has ended")
+	case err == nil && sp.Failure != "":
+		return l.failEnhanced(ctx, snap, codeSavepoint, sp.Failure)
 	case err != nil || !sp.Done:
 		return nil // the next look tells
-	case sp.Failure != "":
-		return l.failEnhanced(ctx, snap, codeSavepoint, sp.Failure)
 	}
 	return l.tookEnhanced(ctx, a, snap, "Flink reports a savepoint at "+sp.Path+", where there is none")
 }

@@ -44,6 +44,8 @@ type house struct {
 	clock   time.Time
 	api     *msf.Service
 	loop    *loop
+	vault   *vault
+	bucket  bucket
 	records []string
 
 	mu      sync.Mutex         // of the next three, which Flink's side reads as well
@@ -56,6 +58,7 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	h := &house{T: t, dir: t.TempDir(), clock: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), jm: flinktest.Start(t)}
+	h.bucket = bucket{h, map[string][]byte{}}
 	h.jm.After = func(string, string) { h.effect() }
 	h.jm.Before = func(string, string) bool { return h.attempt() == nil }
 	h.machine = &sim.Machine{REST: func(string) string { return h.jm.URL }}
@@ -90,9 +93,11 @@ func (h *house) restart() {
 	}
 	k := &Keeper{Config: Config{
 		DB: h.db, Driver: cutting{h.machine.Open(), h}, Tokens: h, Telemetry: h, StateDir: filepath.Join(h.dir, "state"), CodeDir: h.dir,
-		KPUMemory: 1 << 30, StateChecker: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
+		SnapshotDir: filepath.Join(h.dir, "snapshots"), Objects: h.bucket, KPUMemory: 1 << 30, StateChecker: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
 	}}
 	h.loop = &loop{Keeper: k, key: app.Key{Account: account, Region: region, Name: name}, hint: make(chan struct{}, 1)}
+	k.loops = map[app.Key]*loop{h.loop.key: h.loop}
+	h.vault = newVault(k)
 }
 
 // effect counts what was done, and ends the server after the one that the test named.
@@ -154,6 +159,9 @@ func (h *house) pass() error {
 	h.cut = cancel
 	h.mu.Unlock()
 	_, err := h.loop.pass(ctx)
+	if ctx.Err() == nil {
+		err = errors.Join(err, h.workOnSnapshots(ctx))
+	}
 	if ctx.Err() != nil {
 		h.restart()
 		return nil

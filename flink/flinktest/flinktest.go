@@ -180,12 +180,15 @@ func (m *JobManager) ForgetSavepoints() {
 	m.savepoints = map[string]*savepoint{}
 }
 
+// magic begins the metadata of a savepoint.
+const magic = "\x49\x60\x67\x2d"
+
 func (m *JobManager) complete(trigger string, s *savepoint) error {
 	dir := filepath.Join(strings.TrimPrefix(s.dir, "file://"), "savepoint-"+s.job[:6]+"-"+trigger[:12])
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "_metadata"), []byte("savepoint of "+s.job), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "_metadata"), []byte(magic+"savepoint of "+s.job), 0o600); err != nil {
 		return err
 	}
 	s.location = "file:" + dir
