@@ -287,7 +287,7 @@ func legacyAgain(tx *appdb.Tx, a *app.Application, to *app.Version) error {
 		return nil
 	}
 	before, err := tx.Version(a.ID, a.Version.UpdatedFrom)
-	if err == nil && before.Configuration.Enhanced {
+	if err == nil && (before.Configuration.Enhanced || a.Version.RolledFrom != 0) {
 		err = msf.InvalidRequestException.Errorf("Application %s cannot be rolled back to version %d: it was updated since it uses the SnapshotMode ENHANCED_SNAPSHOTS", a.Name, to.ID)
 	}
 	return err

@@ -40,10 +40,11 @@ type world struct {
 	*testing.T
 	*msf.Service
 	objects map[string][]byte
+	shelf   *shelf
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{T: t, objects: map[string][]byte{"code/good.jar": jar(t, "Main-Class: Main\n", 55)}}
+	w := &world{T: t, shelf: &shelf{objects: map[string][]byte{}}, objects: map[string][]byte{"code/good.jar": jar(t, "Main-Class: Main\n", 55)}}
 	dir := t.TempDir()
 	store, err := sql.Open(filepath.Join(dir, "db"))
 	w.must(err)
@@ -53,14 +54,14 @@ func newWorld(t *testing.T) *world {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	machine := &sim.Machine{}
 	keeper, err := reconcile.Open(t.Context(), reconcile.Config{
-		DB: db, Driver: machine.Open(), Tokens: w, Telemetry: w, StateDir: dir, CodeDir: dir, KPUMemory: 1 << 30, Log: log, Now: time.Now,
+		DB: db, Driver: machine.Open(), Tokens: w, Telemetry: w, StateDir: dir, CodeDir: dir, SnapshotDir: filepath.Join(dir, "snapshots"), Objects: w.shelf, KPUMemory: 1 << 30, Log: log, Now: time.Now,
 	})
 	w.must(err)
 	t.Cleanup(func() { w.must(keeper.Close()) })
 	w.Service = msf.Open(msf.Config{
 		DB: db, Keeper: keeper, Roles: w, Objects: w, CodeDir: dir, MaxKPUs: 64, Now: time.Now,
 		Runtime: func(name string) error {
-			if name != "FLINK-1_18" {
+			if name != "FLINK-1_18" && name != "FLINK-1_20" {
 				return errors.New("it is not installed")
 			}
 			return nil
@@ -187,7 +188,7 @@ func TestCreateRefuses(t *testing.T) {
 		}, model.InvalidArgumentException, []string{"arn:aws:sqs"}},
 		{"missing-role", func(i *model.CreateApplicationInput) { i.ServiceExecutionRole = new(missing) }, model.InvalidArgumentException,
 			[]string{"Kinesis Analytics service doesn't have sufficient privileges to assume the role " + missing}},
-		{"runtime", func(i *model.CreateApplicationInput) { i.RuntimeEnvironment = model.RuntimeEnvironmentFLINK1_20 }, model.InvalidArgumentException, []string{"FLINK-1_20", "not installed"}},
+		{"runtime", func(i *model.CreateApplicationInput) { i.RuntimeEnvironment = model.RuntimeEnvironmentFLINK2_3 }, model.InvalidArgumentException, []string{"FLINK-2_3", "not installed"}},
 		{"sql", func(i *model.CreateApplicationInput) { i.RuntimeEnvironment = "SQL-1_0" }, model.UnsupportedOperationException, []string{"SQL-1_0"}},
 		{"two-logs", func(i *model.CreateApplicationInput) {
 			i.CloudWatchLoggingOptions = []model.CloudWatchLoggingOption{{LogStreamARN: new("arn:a")}, {LogStreamARN: new("arn:b")}}
