@@ -27,21 +27,24 @@ func RootCause(trace string) string {
 	}
 	blocks := causes(trace)
 	root := rootOf(blocks)
-	out := firstFrames(blocks[root])
+	out := pythonReason(head(blocks[root])) // of a worker
+	if out == "" {
+		out = firstFrames(blocks[root])
+	}
 	for i, b := range blocks {
-		if i != root {
+		if i != root && !strings.Contains(head(b), tracebackHead) {
 			out += "\nwrapped in/caused by: " + head(b)
 		}
 	}
 	return out
 }
 
-// rootOf picks the block that tells the reason: what AWS answered, or the first that is no wrapper, which is the user's; the
+// rootOf picks the block that tells the reason: what AWS answered, what a Python worker raised, or the first that is no wrapper, which is the user's; the
 // deepest may be plumbing of the network.
 func rootOf(blocks []string) int {
 	last := len(blocks) - 1
 	for i := last; i >= 0; i-- {
-		if answered.MatchString(head(blocks[i])) {
+		if h := head(blocks[i]); answered.MatchString(h) || strings.Contains(h, tracebackHead) {
 			return i
 		}
 	}
@@ -93,6 +96,10 @@ func firstFrames(block string) string {
 
 // Failure gives the reason of a refused call as RootCause does.
 func Failure(err error) string {
+	var script *ScriptError
+	if errors.As(err, &script) {
+		return script.Reason
+	}
 	var refused *RESTError
 	if !errors.As(err, &refused) || len(refused.Errors) == 0 {
 		return err.Error()

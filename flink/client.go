@@ -125,6 +125,8 @@ type Run struct {
 	Parallelism           int      `json:"parallelism,omitempty"`
 	SavepointPath         string   `json:"savepointPath,omitempty"`
 	AllowNonRestoredState bool     `json:"allowNonRestoredState"`
+
+	Configuration map[string]string `json:"flinkConfiguration,omitempty"` // options of this job alone; since Flink 1.17
 }
 
 // RunJar runs main() of a jar in the JobManager and answers when it has handed over its job. It may take minutes.

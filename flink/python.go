@@ -25,24 +25,19 @@ const (
 	maxUnpacked = 4 << 30 // bytes of an archive's files
 )
 
-// PythonArguments are PythonDriver's, for an archive that is unpacked in dir. The driver ends the JobManager when it cannot
-// parse them: CheckPython comes first.
-func PythonArguments(p app.Python, dir string) []string {
-	args := []string{"-py", filepath.Join(dir, p.Script)}
-	for _, option := range []struct {
-		name  string
-		paths []string
-	}{{"-pyfs", p.Files}, {"-pyarch", p.Archives}} {
-		if len(option.paths) == 0 {
-			continue
+// RunPython makes a submission one of a Python application whose archive is unpacked in dir. PythonDriver ends the JobManager
+// when it cannot read its arguments: CheckPython comes first.
+func (r *Run) RunPython(p app.Python, dir string) {
+	r.EntryClass, r.Arguments, r.Configuration = PythonDriver, []string{"-py", filepath.Join(dir, p.Script)}, map[string]string{}
+	for option, names := range map[string][]string{"python.files": p.Files, "python.archives": p.Archives} {
+		var paths []string
+		for _, name := range names {
+			paths = append(paths, dir+"/"+name)
 		}
-		var all []string
-		for _, name := range option.paths {
-			all = append(all, dir+"/"+name)
+		if len(paths) > 0 {
+			r.Configuration[option] = strings.Join(paths, ",")
 		}
-		args = append(args, option.name, strings.Join(all, ","))
 	}
-	return args
 }
 
 // CheckPython tells why an archive does not hold the Python application that the run options describe: a file that is not

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -86,14 +85,13 @@ func TestCheckPython(t *testing.T) {
 	}
 }
 
-func TestPythonArguments(t *testing.T) {
-	got := flink.PythonArguments(app.Python{Script: "src/main.py", Files: []string{"dep", "u.py"}, Archives: []string{"d.zip#data"}}, "/code")
-	want := []string{"-py", "/code/src/main.py", "-pyfs", "/code/dep,/code/u.py", "-pyarch", "/code/d.zip#data"}
-	if !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	if got := flink.PythonArguments(app.Python{Script: "main.py"}, "/code"); !slices.Equal(got, []string{"-py", "/code/main.py"}) {
-		t.Errorf("got %q", got)
+func TestRunPython(t *testing.T) {
+	run := flink.Run{JobID: "1"}
+	run.RunPython(app.Python{Script: "src/main.py", Files: []string{"dep", "u.py"}, Archives: []string{"d.zip#data"}}, "/code")
+	want := flink.Run{JobID: "1", EntryClass: flink.PythonDriver, Arguments: []string{"-py", "/code/src/main.py"},
+		Configuration: map[string]string{"python.files": "/code/dep,/code/u.py", "python.archives": "/code/d.zip#data"}}
+	if !reflect.DeepEqual(run, want) {
+		t.Errorf("got %+v, want %+v", run, want)
 	}
 }
 

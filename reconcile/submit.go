@@ -56,7 +56,7 @@ func (l *loop) submit(ctx context.Context, a *app.Application, s sight) error {
 		SavepointPath: a.Run.Restore.Path, AllowNonRestoredState: a.Run.Restore.AllowNonRestored,
 	}
 	if p := a.Version.Configuration.Python(); p != nil {
-		run.EntryClass, run.Arguments = flink.PythonDriver, flink.PythonArguments(*p, s.report.Files)
+		run.RunPython(*p, s.report.Files)
 	}
 	if !a.Run.Submitted.IsZero() { // its JobManager has died: go on where it was
 		if path := newestCheckpoint(s.spec.State, a.Run.JobID); path != "" {
@@ -74,7 +74,7 @@ func (l *loop) submit(ctx context.Context, a *app.Application, s sight) error {
 	if !ended {
 		return nil
 	}
-	return l.submitted(ctx, a, err)
+	return l.submitted(ctx, a, explain(err, s.report.LogFiles))
 }
 
 func (l *loop) submitted(ctx context.Context, a *app.Application, failure error) error {
