@@ -2,7 +2,6 @@ package flink
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"net/url"
@@ -11,14 +10,9 @@ import (
 	"strings"
 )
 
-// StateChecker is the source of a program that CheckState runs in a JobManager. It is compiled against each Flink.
-//
-//go:embed statecheck/StateCheck.java
-var StateChecker []byte
-
 // StateCheck asks whether a program has a place for all state of a savepoint or checkpoint.
 type StateCheck struct {
-	Checker     string // path of the compiled StateChecker where the JobManager runs, listed under /jars
+	Checker     string // path of the compiled StateCheckSource where the JobManager runs, listed under /jars
 	Jar         string // path of the program there
 	Former      string // id under /jars of the program that wrote the state
 	State       string // URI of the savepoint or checkpoint
@@ -56,7 +50,7 @@ var verdict = regexp.MustCompile(`VERDICT\[([^\]]*)\]`)
 func (c *Client) CheckState(ctx context.Context, q StateCheck) error {
 	metadata := path.Join(strings.TrimPrefix(q.State, "file:"), "_metadata")
 	err := c.RunJar(ctx, path.Base(q.Checker), Run{
-		EntryClass: "StateCheck", Arguments: []string{q.Jar, metadata, fmt.Sprint(q.Parallelism), path.Join(path.Dir(q.Jar), q.Former)},
+		EntryClass: StateCheckClass, Arguments: []string{q.Jar, metadata, fmt.Sprint(q.Parallelism), path.Join(path.Dir(q.Jar), q.Former)},
 	})
 	var answer *RESTError
 	if !errors.As(err, &answer) {

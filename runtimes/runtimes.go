@@ -22,6 +22,7 @@ type Runtime struct {
 	Flink      string   // "1.18.1"
 	ConfFile   string   // name of Flink's configuration file
 	JVMOptions []string // of every process
+	Overrides  string   // class of the program whose jar stands before Flink on the class path; "" = none
 	sdist      artifact
 	maven      []artifact
 }
@@ -59,7 +60,7 @@ var java17 = []string{
 // table lists what can be installed. The service puts the runtime library and the connector base on the cluster's class
 // path (developer guide, "Create an application using the Apache Flink APIs"), S3 is a plugin, connectors are the user's.
 var table = []Runtime{{
-	Name: "FLINK-1_18", Flink: "1.18.1", ConfFile: "flink-conf.yaml", JVMOptions: java17,
+	Name: "FLINK-1_18", Flink: "1.18.1", ConfFile: "flink-conf.yaml", JVMOptions: java17, Overrides: "MasterSwitch",
 	sdist: artifact{"apache-flink-libraries==1.18.1", "369ce11ab33e5e15cdd349db2f5412dcc2fad163b6a87aa93b927a3631bcca7f", ""},
 	maven: []artifact{
 		{"org.apache.flink:flink-s3-fs-hadoop:1.18.1", "1176e2d95f37b760f3171f50e3250be7ae82f6514e8c974094c22d0066b49965", "plugins/s3-fs-hadoop"},
@@ -125,6 +126,9 @@ func (d Distribution) ClassPath() ([]string, error) {
 	slices.SortFunc(jars, func(a, b string) int {
 		return rank(a) - rank(b)
 	})
+	if first := d.Program(d.Overrides); d.Overrides != "" && first != "" {
+		jars = append([]string{first}, jars...)
+	}
 	return jars, nil
 }
 
@@ -280,25 +284,46 @@ func (d Distribution) ClassArchive(javaBuild, role string) string {
 }
 
 func (d Distribution) archivePath(javaBuild, role string) string {
-	sum := sha256.Sum256([]byte(javaBuild))
+	jars, _ := d.ClassPath() // an unreadable one has no archive either
+	sum := sha256.Sum256([]byte(javaBuild + strings.Join(jars, ":")))
 	return filepath.Join(d.Home, "classes", hex.EncodeToString(sum[:6]), role+".jsa")
 }
 
-// StateChecker gives the jar that tells whether state fits a program; "" if there is none.
-func (d Distribution) StateChecker() string {
-	path := d.checkerPath()
+// Program gives the jar of one of our programs, by its class; "" if there is none.
+func (d Distribution) Program(class string) string {
+	path := d.programPath(class)
 	if _, err := os.Stat(path); err != nil {
 		return ""
 	}
 	return path
 }
 
-func (d Distribution) checkerPath() string {
-	return filepath.Join(d.Home, "classes", "state-check.jar")
+func (d Distribution) programPath(class string) string {
+	return filepath.Join(d.Home, "programs", class+".jar")
 }
 
-// KeepStateChecker takes over a freshly made one.
-func (d Distribution) KeepStateChecker(made string) error { return keep(made, d.checkerPath()) }
+// KeepProgram takes over a freshly made jar.
+func (d Distribution) KeepProgram(class, made string) error { return keep(made, d.programPath(class)) }
+
+// Programs lists the classes of our programs that the runtime needs.
+func (r Runtime) Programs() []string {
+	if r.Overrides == "" {
+		return []string{stateCheck}
+	}
+	return []string{stateCheck, r.Overrides}
+}
+
+const stateCheck = "StateCheck"
+
+// Prepared tells what to do where programs are missing.
+func (d Distribution) Prepared() error {
+	for _, class := range d.Programs() {
+		if d.Program(class) == "" {
+			return fmt.Errorf("the runtime %s was installed by an earlier version of Drey; run: drey runtime install %s", d.Name, d.Name)
+		}
+	}
+	return nil
+}
 
 // KeepClassArchive takes over a freshly made archive.
 func (d Distribution) KeepClassArchive(javaBuild, role, made string) error {

@@ -8,6 +8,7 @@ import (
 
 	"drey/app/appdb"
 	"drey/edge"
+	"drey/flink"
 	"drey/msf"
 	"drey/reconcile"
 )
@@ -32,7 +33,7 @@ func (s *server) openApplications(ctx context.Context) error {
 			if err != nil {
 				return ""
 			}
-			return d.StateChecker()
+			return d.Program(flink.StateCheckClass)
 		},
 	})
 	if err != nil {
@@ -42,8 +43,11 @@ func (s *server) openApplications(ctx context.Context) error {
 	s.msf = msf.Open(msf.Config{
 		DB: db, Keeper: s.keeper, Roles: s.iam, Objects: codeReader{s.rights, s.s3}, CodeDir: s.dir("code"), MaxKPUs: maxKPUs, Now: time.Now,
 		Runtime: func(name string) error {
-			_, err := s.runtimes.Find(name)
-			return err
+			d, err := s.runtimes.Find(name)
+			if err != nil {
+				return err
+			}
+			return d.Prepared()
 		},
 		Python: func(name string) error {
 			d, err := s.runtimes.Find(name)

@@ -81,11 +81,11 @@ func (c *runtimeInstallCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.Prepare(ctx, c.Name); err != nil {
+		return err
+	}
 	if err := d.MakeClassArchives(ctx, c.Name); err != nil {
 		fmt.Fprintf(os.Stderr, "  no class archive was made; applications run, and start slower: %v\n", err)
-	}
-	if err := d.MakeStateChecker(ctx, c.Name); err != nil {
-		return err
 	}
 	say("%s is ready", c.Name)
 	return nil

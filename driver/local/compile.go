@@ -15,12 +15,8 @@ import (
 	"drey/runtimes"
 )
 
-// compile makes a jar of one class against a runtime, in work; "" where the JDK has no compiler.
+// compile makes a jar of one class against a runtime, in work.
 func compile(ctx context.Context, t tools, dist runtimes.Distribution, work, class string, source []byte) (string, error) {
-	javac := filepath.Join(t.javaHome, "bin", "javac")
-	if _, err := os.Stat(javac); errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
 	jars, err := dist.ClassPath()
 	if err != nil {
 		return "", err
@@ -29,36 +25,62 @@ func compile(ctx context.Context, t tools, dist runtimes.Distribution, work, cla
 	if err := os.WriteFile(file, source, 0o600); err != nil {
 		return "", err
 	}
-	out, err := exec.CommandContext(ctx, javac, "--release", "11", "-nowarn", "-cp", strings.Join(jars, ":"), "-d", classes, file).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("javac: %w: %s", err, strings.TrimSpace(string(out)))
+	path := strings.Join(jars, ":")
+	if err := t.run(ctx, "javac", "--release", "11", "-nowarn", "-cp", path, "-d", classes, file); err != nil {
+		return "", err
+	}
+	if class == flink.MasterSwitchClass {
+		if err := t.run(ctx, "java", "-cp", classes+":"+path, class, classes); err != nil {
+			return "", err
+		}
 	}
 	jar := filepath.Join(work, class+".jar")
 	return jar, writeJar(jar, classes, class)
 }
 
-// MakeStateChecker compiles what flink.CheckState runs, against a runtime. It does nothing where it is there, or where the
-// JDK has no compiler.
-func (d *Driver) MakeStateChecker(ctx context.Context, runtime string) error {
+// run runs a program of the JDK.
+func (t tools) run(ctx context.Context, name string, args ...string) error {
+	out, err := exec.CommandContext(ctx, filepath.Join(t.javaHome, "bin", name), args...).CombinedOutput()
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s has no %s: a JDK is needed, not a JRE; install it with: apt-get install openjdk-17-jdk-headless", t.javaHome, name)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// Prepare compiles what a runtime needs of ours: the programs that lie beside Flink. It does nothing where they are there.
+func (d *Driver) Prepare(ctx context.Context, runtime string) error {
 	t, err := findTools()
 	if err != nil {
 		return err
 	}
 	dist, err := d.Runtimes.Find(runtime)
-	if err != nil || dist.StateChecker() != "" {
+	if err != nil {
 		return err
 	}
-	work, err := os.MkdirTemp(d.Dir, ".check-")
+	work, err := os.MkdirTemp(d.Dir, ".prepare-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
-	jar, err := compile(ctx, t, dist, work, "StateCheck", flink.StateChecker)
-	if err != nil || jar == "" {
-		return err
+	for _, program := range dist.Programs() {
+		if dist.Program(program) != "" {
+			continue
+		}
+		jar, err := compile(ctx, t, dist, work, program, sources[program])
+		if err != nil {
+			return fmt.Errorf("prepare %s: %w", runtime, err)
+		}
+		if err := dist.KeepProgram(program, jar); err != nil {
+			return err
+		}
 	}
-	return dist.KeepStateChecker(jar)
+	return nil
 }
+
+var sources = map[string][]byte{flink.StateCheckClass: flink.StateCheckSource, flink.MasterSwitchClass: flink.MasterSwitchSource}
 
 func writeJar(path, classes, main string) error {
 	f, err := os.Create(path)

@@ -44,8 +44,22 @@ public final class Counting {
         }
     }
 
+    /** Sets its own checkpointing, which the application's configuration overrules. */
+    public static final class Stubborn {
+        private Stubborn() {}
+
+        public static void main(String[] args) throws Exception {
+            StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+            env.enableCheckpointing(3_600_000);
+            run(env, "counter", new Counter());
+        }
+    }
+
     private static void run(String uid, RichMapFunction<Long, Long> counter) throws Exception {
-        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        run(StreamExecutionEnvironment.getExecutionEnvironment(), uid, counter);
+    }
+
+    private static void run(StreamExecutionEnvironment env, String uid, RichMapFunction<Long, Long> counter) throws Exception {
         env.addSource(new Steady.Ticks()).uid("ticks").name("Ticks")
                 .keyBy(n -> 0).map(counter).uid(uid).name("Counter")
                 .addSink(new DiscardingSink<>()).uid("discard");

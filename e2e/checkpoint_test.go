@@ -1,0 +1,80 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// flink asks the JobManager of the one application of a server.
+func (s *server) flink(path string, into any) {
+	s.t.Helper()
+	plans, _ := filepath.Glob(filepath.Join(s.data, "clusters", "*", "cluster.json"))
+	if len(plans) != 1 {
+		s.t.Fatalf("%d clusters", len(plans))
+	}
+	var plan struct{ RESTPort int }
+	raw, err := os.ReadFile(plans[0])
+	if err == nil {
+		err = json.Unmarshal(raw, &plan)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", plan.RESTPort, path))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// checkpointing asks Flink for the interval of the running job's checkpoints, in milliseconds; the greatest number = it makes
+// none.
+func (s *server) checkpointing() (interval int64) {
+	s.t.Helper()
+	var overview struct {
+		Jobs []struct{ ID, Status string }
+	}
+	s.flink("/jobs", &overview)
+	for _, job := range overview.Jobs {
+		if job.Status == "RUNNING" {
+			var config struct{ Interval int64 }
+			s.flink("/jobs/"+job.ID+"/checkpoints/config", &config)
+			return config.Interval
+		}
+	}
+	s.t.Fatal("no job runs")
+	return 0
+}
+
+// TestCheckpointingOfTheConfigurationWins runs a program that asks for a checkpoint each hour.
+func TestCheckpointingOfTheConfigurationWins(t *testing.T) {
+	s := serve(t)
+	s.makeRole("app")
+	a := s.create("stubborn", createOptions{jar: jar("test-stubborn.jar"), checkpointInterval: 1500 * time.Millisecond})
+	a.run()
+	if got := s.checkpointing(); got != 1500 {
+		t.Errorf("CUSTOM: a checkpoint each %d ms", got)
+	}
+	for _, c := range []struct {
+		name, section string
+		interval      int64
+	}{
+		{"disabled", `"CheckpointingEnabledUpdate":false`, math.MaxInt64},
+		{"DEFAULT", `"ConfigurationTypeUpdate":"DEFAULT"`, 60_000},
+	} {
+		a.ended(a.operationOf(a.aws("kinesisanalyticsv2", "update-application", "--application-name", a.name, "--current-application-version-id", a.version(),
+			"--application-configuration-update", `{"FlinkApplicationConfigurationUpdate":{"CheckpointConfigurationUpdate":{`+c.section+`}}}`)))
+		if got := s.checkpointing(); got != c.interval {
+			t.Errorf("%s: a checkpoint each %d ms", c.name, got)
+		}
+	}
+}
