@@ -13,11 +13,9 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +31,9 @@ type Config struct {
 	CAPEM    string // certificate of the authority that sandboxes trust; "" = none
 	Resolver string // IP address that sandboxes ask for names; "" = the machine's resolvers
 	Log      *slog.Logger
+
+	DiskMax     int64 // bytes that the /tmp of a process may hold; 0 = 50 GiB
+	DiskReserve int64 // bytes of the disk that applications leave free; 0 = 1 GiB
 }
 
 // Driver implements driver.Driver.
@@ -44,19 +45,38 @@ type Driver struct {
 	mu    sync.Mutex
 	trust *trust
 	locks map[string]*sync.Mutex // by cluster: one Ensure or Stop of each at a time
+
+	stop     context.CancelFunc // ends the watch
+	watching sync.WaitGroup
 }
 
-// Open makes a driver. It starts nothing.
+// Open makes a driver. It starts no cluster, and watches over the disk of those that run until Close.
 func Open(c Config) (*Driver, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &Driver{Config: c, limits: findLimits(c.Log)}, nil
+	d := &Driver{Config: c, limits: findLimits(c.Log)}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.stop = cancel
+	d.watching.Go(func() { (&watch{driver: d}).run(ctx) })
+	return d, nil
 }
 
 // lock keeps others away from a cluster until the returned function is called.
 func (d *Driver) lock(id string) (unlock func()) {
+	l := d.lockOf(id)
+	l.Lock()
+	return l.Unlock
+}
+
+func (d *Driver) tryLock(id string) (unlock func(), ok bool) {
+	l := d.lockOf(id)
+	return l.Unlock, l.TryLock()
+}
+
+func (d *Driver) lockOf(id string) *sync.Mutex {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.locks == nil {
 		d.locks = map[string]*sync.Mutex{}
 	}
@@ -65,9 +85,7 @@ func (d *Driver) lock(id string) (unlock func()) {
 		l = new(sync.Mutex)
 		d.locks[id] = l
 	}
-	d.mu.Unlock()
-	l.Lock()
-	return l.Unlock
+	return l
 }
 
 // trusted makes the stores of trust when the first cluster needs them; nil without an authority.
@@ -86,7 +104,11 @@ func (d *Driver) trusted(ctx context.Context, t tools) (*trust, error) {
 }
 
 // Close leaves clusters running.
-func (d *Driver) Close() error { return nil }
+func (d *Driver) Close() error {
+	d.stop()
+	d.watching.Wait()
+	return nil
+}
 
 const driverName = "local"
 
@@ -100,35 +122,6 @@ func (d *Driver) dir(h driver.Handle) (string, error) {
 
 // safe tells whether an id can name a directory beside the driver's own.
 func safe(id string) bool { return id != "" && id == filepath.Base(id) && id[0] != '.' }
-
-// plan is what is fixed for the life of a cluster.
-type plan struct {
-	Runtime  string  `json:"runtime"`
-	RESTPort int     `json:"restPort"`
-	RPCPort  int     `json:"rpcPort"`
-	BlobPort int     `json:"blobPort"`
-	Jar      string  `json:"jar"`
-	Files    string  `json:"files"`
-	Tasks    int     `json:"taskManagers"`
-	Memory   int64   `json:"memory"`
-	CPU      float64 `json:"cpu"`
-}
-
-func (p *plan) rest() string { return "http://127.0.0.1:" + strconv.Itoa(p.RESTPort) }
-
-func planPath(dir string) string { return filepath.Join(dir, "cluster.json") }
-
-func readPlan(dir string) (*plan, error) {
-	var p plan
-	body, err := os.ReadFile(planPath(dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, driver.ErrNoCluster
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &p, json.Unmarshal(body, &p)
-}
 
 // Ensure starts what is missing.
 func (d *Driver) Ensure(ctx context.Context, c driver.Cluster) (driver.Handle, error) {
@@ -187,7 +180,7 @@ func (d *Driver) prepare(dir string, c driver.Cluster, dist runtimes.Distributio
 	if err != nil {
 		return nil, err
 	}
-	p.Tasks, p.Memory, p.CPU = c.TaskManagers, c.MemoryPerTaskManager, c.CPUPerTaskManager
+	p.Tasks, p.Memory, p.CPU, p.State = c.TaskManagers, c.MemoryPerTaskManager, c.CPUPerTaskManager, c.State
 	dirs := []string{c.State}
 	for _, sub := range []string{"conf", "log", "run", "tmp", filepath.Join("upload", "flink-web-upload")} {
 		dirs = append(dirs, filepath.Join(dir, sub))
@@ -208,21 +201,6 @@ func (d *Driver) prepare(dir string, c driver.Cluster, dist runtimes.Distributio
 	}
 	return p, writeJSON(planPath(dir), p)
 }
-
-// takePorts chooses free ports. They stay the cluster's, so that TaskManagers find a restarted JobManager.
-func (p *plan) takePorts() error {
-	for _, port := range []*int{&p.RESTPort, &p.RPCPort, &p.BlobPort} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		defer l.Close()
-		*port = l.Addr().(*net.TCPAddr).Port
-	}
-	return nil
-}
-
-func uploads(dir string) string { return filepath.Join(dir, "upload", "flink-web-upload") }
 
 // placeJar puts the application's code where the JobManager lists it, and takes away what else lies there: the file's name is
 // its id.
@@ -331,7 +309,7 @@ func (d *Driver) Inspect(_ context.Context, h driver.Handle) (driver.Report, err
 		alive := proc.alive()
 		dp := driver.Process{Role: proc.Role, Name: proc.Name, Alive: alive, Started: proc.Started}
 		if !alive {
-			dp.Exit = proc.exit(dir)
+			dp.Exit = d.exit(dir, proc)
 		}
 		r.Processes = append(r.Processes, dp)
 	}

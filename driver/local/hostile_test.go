@@ -1,152 +1,22 @@
 package local_test
 
 import (
-	"archive/zip"
-	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"net/http"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"drey/driver"
 	"drey/driver/local"
 )
-
-var hostileJar struct {
-	sync.Once
-	body []byte
-	err  error
-}
-
-// hostile gives a jar of testdata/hostile, compiled once.
-func hostile(t *testing.T) string {
-	t.Helper()
-	dist, err := library(t).Find("FLINK-1_18")
-	if err != nil {
-		t.Fatal(err)
-	}
-	hostileJar.Do(func() { hostileJar.body, hostileJar.err = compileHostile(filepath.Join(dist.Home, "lib", "*")) })
-	if hostileJar.err != nil {
-		t.Fatal(hostileJar.err)
-	}
-	jar := filepath.Join(t.TempDir(), "hostile.jar")
-	if err := os.WriteFile(jar, hostileJar.body, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return jar
-}
-
-func compileHostile(classpath string) ([]byte, error) {
-	home, err := local.FindJava()
-	if err != nil {
-		return nil, err
-	}
-	classes, err := os.MkdirTemp("", "hostile-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(classes)
-	javac := exec.Command(filepath.Join(home, "bin", "javac"), "-nowarn", "-cp", classpath, "-d", classes, "testdata/hostile/Hostile.java")
-	if out, err := javac.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("javac: %w: %s", err, out)
-	}
-	var jar bytes.Buffer
-	z := zip.NewWriter(&jar)
-	manifest, err := z.Create("META-INF/MANIFEST.MF")
-	if err != nil {
-		return nil, err
-	}
-	if _, err := io.WriteString(manifest, "Manifest-Version: 1.0\r\nMain-Class: Hostile\r\n\r\n"); err != nil {
-		return nil, err
-	}
-	if err := z.AddFS(os.DirFS(classes)); err != nil {
-		return nil, err
-	}
-	err = z.Close()
-	return jar.Bytes(), err
-}
-
-// attacker is a cluster whose application does harm.
-type attacker struct {
-	driver  *local.Driver
-	cluster driver.Cluster
-	handle  driver.Handle
-	n       int
-}
-
-// attack starts a cluster with the hostile jar.
-func attack(t *testing.T, d *local.Driver, c driver.Cluster) *attacker {
-	t.Helper()
-	c.Jar = hostile(t)
-	a := &attacker{driver: d, cluster: c, handle: start(t, d, c)}
-	awaitSlots(t, d, a.handle, 1)
-	return a
-}
-
-// order lets the application act; what it says about it comes back in the answer of the JobManager only if it is a failure.
-func (a *attacker) order(t *testing.T, where string, orders ...string) (findings string, answer <-chan string) {
-	t.Helper()
-	a.n++
-	findings = filepath.Join(a.cluster.State, fmt.Sprintf("findings-%d", a.n))
-	r, err := a.driver.Inspect(t.Context(), a.handle)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := json.Marshal(map[string]any{"programArgsList": append([]string{where, findings}, orders...)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan string, 1)
-	go func() {
-		resp, err := http.Post(r.RESTAddress+"/jars/"+r.JarID+"/run", "application/json", bytes.NewReader(body))
-		if err != nil {
-			done <- err.Error()
-			return
-		}
-		defer resp.Body.Close()
-		text, _ := io.ReadAll(resp.Body) // of a JobManager that may be dying
-		done <- string(text)
-	}()
-	return findings, done
-}
-
-// attempts runs orders to their end and gives the outcome of each.
-func (a *attacker) attempts(t *testing.T, where string, orders ...string) map[string]string {
-	t.Helper()
-	findings, answer := a.order(t, where, orders...)
-	var body []byte
-	for range 3000 {
-		var err error
-		if body, err = os.ReadFile(findings); err == nil {
-			break
-		}
-		<-time.After(10 * time.Millisecond)
-	}
-	outcomes := map[string]string{}
-	for line := range strings.Lines(string(body)) {
-		order, outcome, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		outcomes[order] = outcome
-	}
-	if len(outcomes) != len(orders) {
-		t.Fatalf("%s tried %d of %d orders: %s", where, len(outcomes), len(orders), <-answer)
-	}
-	return outcomes
-}
-
-const (
-	inMain = "main"
-	inTask = "task"
-)
-
-func done(outcome string) bool { return strings.HasPrefix(outcome, "DONE") }
 
 func TestHostileApplicationReachesNothingOfOthers(t *testing.T) {
 	dir, home := t.TempDir(), t.TempDir()
@@ -225,5 +95,114 @@ func TestHostileApplicationReachesNothingOfOthers(t *testing.T) {
 		if r, err = d.Inspect(t.Context(), a.handle); err != nil || strings.Contains(fmt.Sprint(r), "secret") {
 			t.Errorf("the report gives the secret away: %v (%v)", r, err)
 		}
+	})
+}
+
+const (
+	jobManager  = "flink-jobmanager"
+	taskManager = "flink-taskmanager-1-1"
+)
+
+// TestHostileApplicationHurtsItselfOnly lets one cluster do its worst beside another that must not notice.
+func TestHostileApplicationHurtsItselfOnly(t *testing.T) {
+	if !local.CanLimit() {
+		t.Skip("this user may write no control groups: a fork bomb and a memory hog would hit the machine")
+	}
+	dir := memoryDir(t)
+	reserve := free(t, dir) - 256<<20
+	d, err := local.Open(local.Config{
+		Dir: dir, Runtimes: library(t), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		DiskMax: 64 << 20, DiskReserve: reserve,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	victim, mine := small("victim"), small("mine")
+	mine.State = filepath.Join(dir, "state", "mine")
+	neighbour := start(t, d, victim)
+	a := attack(t, d, mine)
+	awaitSlots(t, d, neighbour, 1)
+
+	unhurt := func(t *testing.T) {
+		t.Helper()
+		if !alive(t, d, neighbour) {
+			t.Error("the neighbour is hurt")
+		}
+	}
+	t.Run("CPU", func(t *testing.T) {
+		before, began := a.cpuSeconds(t), time.Now()
+		a.attempts(t, inTask, "spin 3000")
+		if used, most := a.cpuSeconds(t)-before, time.Since(began).Seconds()*1.25+0.2; used > most {
+			t.Errorf("the TaskManager used %.2f s of CPU time, and %.2f are its share", used, most)
+		}
+		unhurt(t)
+	})
+	t.Run("Output", func(t *testing.T) {
+		a.attempts(t, inTask, "print 64")
+		a.awaitOutput(t, 8<<20)
+		unhurt(t)
+	})
+	t.Run("HeapInTask", func(t *testing.T) {
+		_, answer := a.order(t, inTask, "heap")
+		if cause := a.awaitFailure(t, <-answer); !strings.Contains(cause, "OutOfMemoryError") {
+			t.Errorf("the job failed with %.500q", cause)
+		}
+		unhurt(t)
+	})
+	t.Run("ForkBomb", func(t *testing.T) {
+		said := strings.Fields(a.attempts(t, inTask, "bomb")["bomb"]) // a complaint of the shell, and a number
+		if n, err := strconv.Atoi(said[len(said)-1]); err != nil || n < 100 || n > 4096 {
+			t.Errorf("%d processes were started: %v", n, said)
+		}
+		if err := exec.Command("true").Run(); err != nil {
+			t.Errorf("the machine starts no process: %v", err)
+		}
+		unhurt(t)
+		kill(t, filepath.Join(dir, "mine", "run", taskManager+".info"))
+		awaitExit(t, d, a.handle, taskManager)
+		a.revive(t)
+	})
+	// Acts that their process does not survive, and what is said of it.
+	for _, act := range []struct{ name, where, process, order, exit string }{
+		{"NativeMemory", inTask, taskManager, "native", "killed: used more than its 1280 MiB of memory"},
+		{"Disk", inTask, taskManager, "fill /tmp/junk 128", "killed: its /tmp held more than 64 MiB"},
+		// Flink's own end waits for main(), which waits for it: after 5 s it halts.
+		{"Exit", inMain, jobManager, "exit 7", "it ended with exit code 239 (a fatal error of Flink, or System.exit in the application's code)"},
+	} {
+		t.Run(act.name, func(t *testing.T) {
+			a.order(t, act.where, act.order)
+			if exit := awaitExit(t, d, a.handle, act.process); !strings.HasPrefix(exit, act.exit) {
+				t.Errorf("exit %q, want %q", exit, act.exit)
+			}
+			unhurt(t)
+			a.revive(t)
+		})
+	}
+	t.Run("DiskOfAll", func(t *testing.T) {
+		junk := filepath.Join(mine.State, "junk")
+		a.order(t, inTask, "fill "+junk+" 320")
+		if exit := awaitExit(t, d, a.handle, taskManager); !strings.HasPrefix(exit, "killed: the disk has only ") {
+			t.Errorf("exit %q", exit)
+		}
+		unhurt(t)
+		if _, err := d.Ensure(t.Context(), a.cluster); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("on a full disk a start fails with %v", err)
+		}
+		if err := os.Remove(junk); err != nil {
+			t.Fatal(err)
+		}
+		for free(t, dir) < reserve { // the dead let go of it
+			<-time.After(10 * time.Millisecond)
+		}
+		a.revive(t)
+	})
+	// A JobManager without memory answers or ends, as it happens.
+	t.Run("HeapInMain", func(t *testing.T) {
+		_, answer := a.order(t, inMain, "heap")
+		if said := <-answer; !strings.Contains(said, "OutOfMemoryError") && !strings.Contains(said, "EOF") && !strings.Contains(said, "reset") {
+			t.Errorf("the JobManager said %.500q", said)
+		}
+		unhurt(t)
 	})
 }

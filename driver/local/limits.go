@@ -2,11 +2,13 @@ package local
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -75,11 +77,13 @@ func (l limits) apply(cluster string, p *process, memory int64, cpu float64) err
 			quota = strconv.Itoa(int(cpu * cpuPeriod))
 		}
 		return group(filepath.Join(l.v2, name), pids, map[string]string{
-			"memory.max": strconv.FormatInt(memory, 10), "cpu.max": quota + " " + strconv.Itoa(cpuPeriod), "pids.max": strconv.Itoa(maxProcesses),
+			"memory.max": strconv.FormatInt(memory, 10), "memory.swap.max": "0", "memory.oom.group": "1", "cpu.max": quota + " " + strconv.Itoa(cpuPeriod), "pids.max": strconv.Itoa(maxProcesses),
 		})
 	}
 	if l.memory != "" {
-		if err := group(filepath.Join(l.memory, name), pids, map[string]string{"memory.limit_in_bytes": strconv.FormatInt(memory, 10)}); err != nil {
+		if err := group(filepath.Join(l.memory, name), pids, map[string]string{
+			"memory.limit_in_bytes": strconv.FormatInt(memory, 10), "memory.swappiness": "0",
+		}); err != nil {
 			return err
 		}
 	}
@@ -94,6 +98,31 @@ func (l limits) apply(cluster string, p *process, memory int64, cpu float64) err
 		return group(filepath.Join(l.pids, name), pids, map[string]string{"pids.max": strconv.Itoa(maxProcesses)})
 	}
 	return nil
+}
+
+// killed tells whether the kernel ended something of a process for want of memory; "" = it did not, or nobody knows.
+func (l limits) killed(cluster, process string) string {
+	dir, events, limit := l.v2, "memory.events", "memory.max"
+	if dir == "" {
+		dir, events, limit = l.memory, "memory.oom_control", "memory.limit_in_bytes"
+	}
+	dir = filepath.Join(dir, groupName(cluster, process))
+	body, err := os.ReadFile(filepath.Join(dir, events))
+	if err != nil {
+		return ""
+	}
+	kills := 0
+	for line := range strings.Lines(string(body)) {
+		if n, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			kills, _ = strconv.Atoi(strings.TrimSpace(n)) // the kernel writes numbers
+		}
+	}
+	if kills == 0 {
+		return ""
+	}
+	most, _ := os.ReadFile(filepath.Join(dir, limit))
+	bytes, _ := strconv.ParseInt(strings.TrimSpace(string(most)), 10, 64)
+	return fmt.Sprintf("killed: used more than its %d MiB of memory", bytes/mebi)
 }
 
 func group(dir string, pids []int, settings map[string]string) error {

@@ -51,10 +51,13 @@ func (b budget) direct() int64 { return frameworkDirect + b.network }
 // jobManagerMemory is the process memory of a JobManager beside TaskManagers of the given size.
 func jobManagerMemory(taskManager int64) int64 { return clamp(taskManager, gibi, 1600*mebi) }
 
+// jobManagerCPU keeps a busy main() from taking the machine, and lets a JobManager start as fast as it can use cores.
+const jobManagerCPU = 2
+
 // share is what a process may use: memory with room for the daemons that connectors bring along, and cores.
 func (s *sandbox) share(p *process) (memory int64, cpu float64) {
 	if p.Role == driver.JobManager {
-		return jobManagerMemory(s.cluster.MemoryPerTaskManager) * 5 / 4, 0
+		return jobManagerMemory(s.cluster.MemoryPerTaskManager) * 5 / 4, jobManagerCPU
 	}
 	return s.cluster.MemoryPerTaskManager * 5 / 4, s.cluster.CPUPerTaskManager
 }

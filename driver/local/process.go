@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,11 +29,13 @@ type process struct {
 
 	pid   int    // of the sandbox's first process; 0 = not known to have started
 	start string // its start time in clock ticks
+	code  *int   // with which it ended; nil = it lives, or nobody saw its end
 }
 
 func recordPath(dir, name string) string { return filepath.Join(dir, "run", name+".json") }
 func infoPath(dir, name string) string   { return filepath.Join(dir, "run", name+".info") }
 func outPath(dir, name string) string    { return filepath.Join(dir, "run", name+".out") }
+func endPath(dir, name string) string    { return filepath.Join(dir, "run", name+".end") }
 func logFile(dir, name string) string    { return filepath.Join(dir, "log", name+".json") }
 
 // logFiles are those of all processes that the cluster ever had: the last lines of some that are no longer wanted may not
@@ -101,15 +102,22 @@ func (p *process) find(dir string) {
 	if err != nil {
 		return
 	}
-	var info struct {
+	status := json.NewDecoder(bytes.NewReader(body))
+	var begun struct {
 		ChildPID int `json:"child-pid"`
 	}
-	if json.Unmarshal(body, &info) != nil || info.ChildPID == 0 {
+	if status.Decode(&begun) != nil || begun.ChildPID == 0 {
 		return
 	}
-	start := startTime(info.ChildPID)
-	if bears(info.ChildPID, p.Token) {
-		p.pid, p.start = info.ChildPID, start
+	var ended struct {
+		ExitCode *int `json:"exit-code"`
+	}
+	if status.Decode(&ended) == nil {
+		p.code = ended.ExitCode
+	}
+	start := startTime(begun.ChildPID)
+	if bears(begun.ChildPID, p.Token) {
+		p.pid, p.start = begun.ChildPID, start
 	}
 }
 
@@ -177,25 +185,6 @@ func (p *process) await(ctx context.Context) error {
 	return nil
 }
 
-const maxExit = 2000
-
-// exit is the end of what a dead process printed.
-func (p *process) exit(dir string) string {
-	f, err := os.Open(outPath(dir, p.Name))
-	if err != nil {
-		return "ended without output"
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Size() > maxExit {
-		_, _ = f.Seek(-maxExit, io.SeekEnd) // else the beginning is shown
-	}
-	tail, _ := io.ReadAll(io.LimitReader(f, maxExit))
-	if s := strings.TrimSpace(string(tail)); s != "" {
-		return s
-	}
-	return "ended without output (killed, or out of memory)"
-}
-
 // awaitInfo waits until bubblewrap has written the pid, or is gone.
 func (p *process) awaitInfo(ctx context.Context, dir string, launcher *os.Process) error {
 	for {
@@ -203,7 +192,7 @@ func (p *process) awaitInfo(ctx context.Context, dir string, launcher *os.Proces
 			return nil
 		}
 		if errors.Is(launcher.Signal(syscall.Signal(0)), os.ErrProcessDone) {
-			return fmt.Errorf("%s did not start: %s", p.Name, p.exit(dir))
+			return fmt.Errorf("%s did not start: %s", p.Name, p.printed(dir))
 		}
 		select {
 		case <-ctx.Done():

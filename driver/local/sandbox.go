@@ -60,14 +60,19 @@ func (s *sandbox) ensure(ctx context.Context, p *process) error {
 		}
 	}
 	p.Token, p.Started = newToken(), time.Now().UTC()
-	if err := os.RemoveAll(infoPath(s.dir, p.Name)); err != nil {
-		return err
+	for _, path := range []string{infoPath(s.dir, p.Name), endPath(s.dir, p.Name)} {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
 	}
 	if err := writeJSON(recordPath(s.dir, p.Name), p); err != nil {
 		return err
 	}
 	tmp, err := s.freshTmp(p)
 	if err != nil {
+		return err
+	}
+	if err := s.driver.room(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
@@ -116,7 +121,7 @@ func (s *sandbox) launch(ctx context.Context, p *process, tmp string) error {
 	defer held.Close()
 	// The token is in the command line, which everybody may read; the environment holds secrets and is not.
 	args := append(append(s.mounts(p, tmp), "--setenv", "DREY_PROCESS", p.Token), s.java(p)...)
-	cmd := exec.Command(s.tools.bwrap, append([]string{"--info-fd", "3", "--seccomp", "4", "--block-fd", "5"}, args...)...)
+	cmd := exec.Command(s.tools.bwrap, append([]string{"--json-status-fd", "3", "--seccomp", "4", "--block-fd", "5"}, args...)...)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = out, out, []*os.File{info, filter, held}
 	cmd.Env = s.environment()
 	cmd.Dir = "/"
@@ -277,7 +282,8 @@ func (s *sandbox) stopSurplus(ctx context.Context) error {
 		return err
 	}
 	for _, p := range surplus {
-		for _, path := range []string{recordPath(s.dir, p.Name), infoPath(s.dir, p.Name), outPath(s.dir, p.Name), filepath.Join(s.dir, "tmp", p.Name)} {
+		for _, path := range []string{recordPath(s.dir, p.Name), infoPath(s.dir, p.Name), outPath(s.dir, p.Name), endPath(s.dir, p.Name),
+			filepath.Join(s.dir, "tmp", p.Name)} {
 			if err := os.RemoveAll(path); err != nil {
 				return err
 			}

@@ -7,13 +7,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"drey/driver"
 )
 
 const (
 	clockTicks = 100 // per second, of /proc; fixed on Linux
-	diskPerKPU = 50 << 30
+	statBlock  = 512 // bytes, whatever the file system's blocks are
 )
 
 // Stats measures each living process with everything it started.
@@ -35,7 +36,7 @@ func (d *Driver) Stats(_ context.Context, h driver.Handle) ([]driver.Stats, erro
 		if !proc.alive() {
 			continue
 		}
-		s := driver.Stats{Process: proc.Name, Role: proc.Role, CPULimit: p.CPU, MemoryMax: p.Memory, DiskMax: diskPerKPU}
+		s := driver.Stats{Process: proc.Name, Role: proc.Role, CPULimit: p.CPU, MemoryMax: p.Memory, DiskMax: d.diskMax()}
 		if proc.Role == driver.JobManager {
 			s.CPULimit, s.MemoryMax = 1, jobManagerMemory(p.Memory)
 		}
@@ -66,12 +67,13 @@ func usage(pid int) (cpu float64, rss int64) {
 	return (user + system) / clockTicks, pages * int64(os.Getpagesize())
 }
 
+// diskUsage is what the files below dir take of the disk.
 func diskUsage(dir string) int64 {
 	var total int64
 	_ = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error { // files come and go meanwhile
 		if err == nil && e.Type().IsRegular() {
 			if info, err := e.Info(); err == nil {
-				total += info.Size()
+				total += info.Sys().(*syscall.Stat_t).Blocks * statBlock
 			}
 		}
 		return nil

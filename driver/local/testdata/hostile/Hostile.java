@@ -45,6 +45,8 @@ public final class Hostile {
     ACTS.put("native", Hostile::exhaustMemory);
     ACTS.put("fill", Hostile::fill);
     ACTS.put("print", Hostile::print);
+    ACTS.put("bomb", Hostile::bomb);
+    ACTS.put("spin", Hostile::spin);
   }
 
   public static void main(String[] args) throws Exception {
@@ -205,6 +207,30 @@ public final class Hostile {
     String line = String.join("", Collections.nCopies(1023, "x"));
     for (int i = 0; i < Integer.parseInt(mebibytes) * 1024; i++) {
       System.out.println(line);
+    }
+    return "";
+  }
+
+  /** Starts processes until no more can be started, and says how many; they stay a while. */
+  private static String bomb(String ignored) throws Exception {
+    return run("n=0; while sleep 60 >/dev/null 2>&1 & do n=$((n+1)); echo $n; done | tail -n 1");
+  }
+
+  /** Keeps eight threads busy for so many milliseconds. */
+  private static String spin(String millis) throws Exception {
+    long end = System.nanoTime() + Long.parseLong(millis) * 1_000_000;
+    List<Thread> threads = new ArrayList<>();
+    for (int i = 0; i < 8; i++) {
+      Thread thread = new Thread(() -> {
+        while (System.nanoTime() < end) {
+          Thread.onSpinWait();
+        }
+      });
+      thread.start();
+      threads.add(thread);
+    }
+    for (Thread thread : threads) {
+      thread.join();
     }
     return "";
   }
