@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func TestSubmissionRepeatedIsRefusedAndHarmless(t *testing.T) {
 		t.Errorf("the second submission answers %v", err)
 	}
 	want := flinktest.Submission{Jar: "x.jar", JobID: jobID, Parallelism: 2, SavepointPath: "file:///s", AllowNonRestoredState: true}
-	if got := m.Submissions(); len(got) != 1 || got[0] != want {
+	if got := m.Submissions(); len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 		t.Errorf("submitted %+v, expected %+v once", got, want)
 	}
 }

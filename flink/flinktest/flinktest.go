@@ -22,6 +22,10 @@ type Submission struct {
 	Parallelism           int    `json:"parallelism"`
 	SavepointPath         string `json:"savepointPath"`
 	AllowNonRestoredState bool   `json:"allowNonRestoredState"`
+
+	EntryClass    string            `json:"entryClass"`
+	Arguments     []string          `json:"programArgsList"`
+	Configuration map[string]string `json:"flinkConfiguration"`
 }
 
 // JobManager is one fake. Its fields are set before use.
