@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -70,10 +69,10 @@ func (c *doctorCmd) sandbox(ctx context.Context) finding {
 }
 
 func (c *doctorCmd) limits() finding {
-	if !local.CanLimit() {
-		return finding{"cgroups", errors.New("they cannot be written by this user: memory is limited by JVM options alone, CPU not at all.\nRun the server as root, or delegate a control group to its user (systemd: Delegate=yes)."), "", true}
+	if missing := local.Unlimited(); len(missing) > 0 {
+		return finding{"cgroups", fmt.Errorf("this user cannot write control groups. Nothing limits what applications take of: %s.\nRun the server as root where their code is not trusted.", strings.Join(missing, ", ")), "", true}
 	}
-	return finding{"cgroups", nil, "memory, CPU and processes of applications can be limited", true}
+	return finding{"cgroups", nil, "memory, CPU and processes of applications are limited", true}
 }
 
 func (c *doctorCmd) runtimes() finding {

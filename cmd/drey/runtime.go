@@ -81,6 +81,7 @@ func (c *runtimeInstallCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer d.Close()
 	if err := d.Prepare(ctx, c.Name); err != nil {
 		return err
 	}

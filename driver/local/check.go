@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os/exec"
 	"strings"
@@ -28,8 +27,5 @@ func TrySandbox(ctx context.Context) error {
 	return err
 }
 
-// CanLimit tells whether control groups can be written.
-func CanLimit() bool {
-	l := findLimits(slog.New(slog.NewTextHandler(io.Discard, nil)))
-	return l.v2 != "" || l.memory != ""
-}
+// Unlimited names what this user cannot limit for want of control groups; nothing where all limits hold.
+func Unlimited() []string { return findLimits(slog.New(slog.DiscardHandler)).missing() }

@@ -105,8 +105,8 @@ const (
 
 // TestHostileApplicationHurtsItselfOnly lets one cluster do its worst beside another that must not notice.
 func TestHostileApplicationHurtsItselfOnly(t *testing.T) {
-	if !local.CanLimit() {
-		t.Skip("this user may write no control groups: a fork bomb and a memory hog would hit the machine")
+	if missing := local.Unlimited(); len(missing) > 0 {
+		t.Skipf("this user cannot limit %v, and the test would hit the machine", missing)
 	}
 	dir := memoryDir(t)
 	reserve := free(t, dir) - 256<<20

@@ -11,38 +11,59 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const maxProcesses = 4096 // threads and processes of one sandbox: a fork bomb hurts its application only
 
-// limits are the control groups of the machine, version 1 or 2, where this server may write them.
+// limits are the folders of our control groups, one per controller in version 1 of them, one for all in version 2;
+// "" = this server cannot limit it.
 type limits struct {
-	v2     string // folder of our groups; "" = not usable
-	memory string // version 1: folders per controller
-	cpu    string
-	pids   string
+	version2          bool
+	memory, cpu, pids string
 }
 
 // findLimits looks for writable hierarchies and says once what cannot be limited.
 func findLimits(log *slog.Logger) limits {
-	var l limits
-	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
-		for _, dir := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/drey"} {
-			_ = os.MkdirAll(dir, 0o755) // the probe tells
-			for _, controller := range []string{"+memory", "+cpu", "+pids"} {
-				_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte(controller), 0)
-			}
-		}
-		l.v2 = usable("/sys/fs/cgroup/drey", "memory.max")
-	} else {
-		l.memory = usable("/sys/fs/cgroup/memory/drey", "memory.limit_in_bytes")
-		l.cpu = usable("/sys/fs/cgroup/cpu/drey", "cpu.cfs_quota_us")
-		l.pids = usable("/sys/fs/cgroup/pids/drey", "pids.max")
-	}
-	if l.v2 == "" && l.memory == "" {
-		log.Warn("control groups cannot be written: the memory of applications is limited by JVM options alone, their CPU not at all")
+	l := openLimits("/sys/fs/cgroup")
+	if missing := l.missing(); len(missing) > 0 {
+		log.Warn("control groups cannot be written: applications may take what they like of " + strings.Join(missing, ", "))
 	}
 	return l
+}
+
+func openLimits(root string) limits {
+	if _, err := os.Stat(filepath.Join(root, "cgroup.controllers")); err != nil {
+		return limits{
+			memory: usable(filepath.Join(root, "memory", "drey"), "memory.limit_in_bytes"),
+			cpu:    usable(filepath.Join(root, "cpu", "drey"), "cpu.cfs_quota_us"),
+			pids:   usable(filepath.Join(root, "pids", "drey"), "pids.max"),
+		}
+	}
+	ours := filepath.Join(root, "drey")
+	for _, dir := range []string{root, ours} {
+		_ = os.MkdirAll(dir, 0o755) // the probe tells
+		for _, controller := range []string{"+memory", "+cpu", "+pids"} {
+			_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte(controller), 0)
+		}
+	}
+	return limits{version2: true, memory: usable(ours, "memory.max"), cpu: usable(ours, "cpu.max"), pids: usable(ours, "pids.max")}
+}
+
+// missing names what is not limited.
+func (l limits) missing() []string {
+	var all []string
+	if l.memory == "" {
+		all = append(all, "memory beyond the JVMs' own limits")
+	}
+	if l.cpu == "" {
+		all = append(all, "CPU time")
+	}
+	if l.pids == "" && os.Geteuid() == 0 {
+		all = append(all, "processes (a fork bomb hurts the machine)")
+	}
+	return all
 }
 
 // usable tries a hierarchy with a group: it must have the file that limits, and take it.
@@ -67,46 +88,94 @@ func groupName(cluster, process string) string { return cluster + "." + process 
 
 const cpuPeriod = 100_000 // µs
 
-// apply puts a process and what it starts under limits. cpu 0 means no limit.
+// control is what one controller holds a process to.
+type control struct {
+	dir      string
+	settings map[string]string // by file
+}
+
+// controls never let applications swap: that would make their end slow, and everybody else. cpu 0 means no limit.
+func (l limits) controls(memory int64, cpu float64) []control {
+	bytes, processes := strconv.FormatInt(memory, 10), strconv.Itoa(maxProcesses)
+	quota, period := strconv.Itoa(int(cpu*cpuPeriod)), strconv.Itoa(cpuPeriod)
+	if cpu == 0 {
+		quota = map[bool]string{true: "max", false: "-1"}[l.version2]
+	}
+	if l.version2 {
+		return []control{
+			{l.memory, map[string]string{"memory.max": bytes, "memory.swap.max": "0", "memory.oom.group": "1"}},
+			{l.cpu, map[string]string{"cpu.max": quota + " " + period}},
+			{l.pids, map[string]string{"pids.max": processes}},
+		}
+	}
+	return []control{
+		{l.memory, map[string]string{"memory.limit_in_bytes": bytes, "memory.swappiness": "0"}},
+		{l.cpu, map[string]string{"cpu.cfs_period_us": period, "cpu.cfs_quota_us": quota}},
+		{l.pids, map[string]string{"pids.max": processes}},
+	}
+}
+
+// apply puts a process and what it starts under limits.
 func (l limits) apply(cluster string, p *process, memory int64, cpu float64) error {
-	name := groupName(cluster, p.Name)
 	pids := append([]int{p.pid}, children(p.pid)...)
-	if l.v2 != "" {
-		quota := "max"
-		if cpu > 0 {
-			quota = strconv.Itoa(int(cpu * cpuPeriod))
+	for _, c := range l.controls(memory, cpu) {
+		if c.dir == "" {
+			continue
 		}
-		return group(filepath.Join(l.v2, name), pids, map[string]string{
-			"memory.max": strconv.FormatInt(memory, 10), "memory.swap.max": "0", "memory.oom.group": "1", "cpu.max": quota + " " + strconv.Itoa(cpuPeriod), "pids.max": strconv.Itoa(maxProcesses),
-		})
-	}
-	if l.memory != "" {
-		if err := group(filepath.Join(l.memory, name), pids, map[string]string{
-			"memory.limit_in_bytes": strconv.FormatInt(memory, 10), "memory.swappiness": "0",
-		}); err != nil {
+		if err := group(filepath.Join(c.dir, groupName(cluster, p.Name)), pids, c.settings); err != nil {
 			return err
 		}
 	}
-	if l.cpu != "" && cpu > 0 {
-		if err := group(filepath.Join(l.cpu, name), pids, map[string]string{
-			"cpu.cfs_period_us": strconv.Itoa(cpuPeriod), "cpu.cfs_quota_us": strconv.Itoa(int(cpu * cpuPeriod)),
-		}); err != nil {
-			return err
+	return resources(p.pid)
+}
+
+// resources bounds what is inherited: no memory is dumped to the disk and, as the user namespace of a sandbox that an
+// ordinary user makes is counted by itself, no more processes are started. The kernel does not count those of root.
+func resources(pid int) error {
+	for resource, most := range map[int]uint64{unix.RLIMIT_CORE: 0, unix.RLIMIT_NPROC: maxProcesses} {
+		err := unix.Prlimit(pid, resource, &unix.Rlimit{Cur: most, Max: most}, nil)
+		if err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.EPERM) { // lowered before
+			return fmt.Errorf("limit resources: %w", err)
 		}
-	}
-	if l.pids != "" {
-		return group(filepath.Join(l.pids, name), pids, map[string]string{"pids.max": strconv.Itoa(maxProcesses)})
 	}
 	return nil
 }
 
+func group(dir string, pids []int, settings map[string]string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for file, value := range settings {
+		err := write(filepath.Join(dir, file), value)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without swap
+			return err
+		}
+	}
+	for _, pid := range pids {
+		if err := write(filepath.Join(dir, "cgroup.procs"), strconv.Itoa(pid)); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes to a file of the kernel, and makes none.
+func write(file, value string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(value)
+	return errors.Join(err, f.Close())
+}
+
 // killed tells whether the kernel ended something of a process for want of memory; "" = it did not, or nobody knows.
 func (l limits) killed(cluster, process string) string {
-	dir, events, limit := l.v2, "memory.events", "memory.max"
-	if dir == "" {
-		dir, events, limit = l.memory, "memory.oom_control", "memory.limit_in_bytes"
+	events, limit := "memory.oom_control", "memory.limit_in_bytes"
+	if l.version2 {
+		events, limit = "memory.events", "memory.max"
 	}
-	dir = filepath.Join(dir, groupName(cluster, process))
+	dir := filepath.Join(l.memory, groupName(cluster, process))
 	body, err := os.ReadFile(filepath.Join(dir, events))
 	if err != nil {
 		return ""
@@ -125,25 +194,6 @@ func (l limits) killed(cluster, process string) string {
 	return fmt.Sprintf("killed: used more than its %d MiB of memory", bytes/mebi)
 }
 
-func group(dir string, pids []int, settings map[string]string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	for file, value := range settings {
-		err := os.WriteFile(filepath.Join(dir, file), []byte(value), 0)
-		if err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist) { // no such controller
-			return err
-		}
-	}
-	for _, pid := range pids {
-		err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
-		if err != nil && !errors.Is(err, syscall.ESRCH) {
-			return err
-		}
-	}
-	return nil
-}
-
 const (
 	removeTries = 20
 	removePause = 5 * time.Millisecond
@@ -152,7 +202,7 @@ const (
 // remove drops the groups of a process that has ended. The kernel lets go of the dead with a little delay; a group that it
 // still holds then stays, empty.
 func (l limits) remove(cluster, process string) {
-	for _, dir := range []string{l.v2, l.memory, l.cpu, l.pids} {
+	for _, dir := range []string{l.memory, l.cpu, l.pids} {
 		if dir == "" {
 			continue
 		}
