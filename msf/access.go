@@ -128,5 +128,9 @@ func (s *Service) Access(ctx context.Context, op string, in any) ([]wire.Access,
 	if need == nil {
 		return nil, fmt.Errorf("msf: no access rule for operation %s", op)
 	}
-	return need(s, wire.FromContext(ctx), op, in), nil
+	list := need(s, wire.FromContext(ctx), op, in)
+	if u, ok := in.(*msf.UpdateApplicationInput); ok {
+		return s.withSystemSnapshot(ctx, list, u)
+	}
+	return list, nil
 }

@@ -292,3 +292,25 @@ func legacyAgain(tx *appdb.Tx, a *app.Application, to *app.Version) error {
 	}
 	return err
 }
+
+// withSystemSnapshot adds the permission that an update needs which takes a system snapshot (developer guide, "Upgrade an
+// existing application to enhanced snapshots").
+func (s *Service) withSystemSnapshot(ctx context.Context, list []wire.Access, in *msf.UpdateApplicationInput) ([]wire.Access, error) {
+	a, err := s.DB.Application(ctx, key(ctx, in.ApplicationName))
+	if errors.Is(err, appdb.ErrNotFound) {
+		return list, nil // which the operation itself answers
+	}
+	if err != nil {
+		return nil, err
+	}
+	enhanced, enabled := a.Version.Configuration.Enhanced, a.Version.Configuration.Snapshots
+	if u := in.ApplicationConfigurationUpdate; u != nil && u.ApplicationSnapshotConfigurationUpdate != nil {
+		sn := u.ApplicationSnapshotConfigurationUpdate
+		enhanced = enhanced || sn.SnapshotModeUpdate == msf.SnapshotModeENHANCED_SNAPSHOTS
+		set(&enabled, sn.SnapshotsEnabledUpdate)
+	}
+	if enhanced && enabled && a.Run != nil {
+		list = append(list, wire.Access{Action: actions + "CreateSystemSnapshot", Resource: a.ARN})
+	}
+	return list, nil
+}

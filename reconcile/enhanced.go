@@ -167,15 +167,16 @@ func (l *loop) sweep(ctx context.Context, snap *app.Enhanced) error {
 	if err != nil || !gone {
 		return err
 	}
-	return l.removeLocal(snap)
+	return l.removeSavepoint(snap.ApplicationID, snap.Trigger)
 }
 
-// removeLocal removes the savepoint of a snapshot from the state directory of its application, with its trigger's directory.
-func (k *Keeper) removeLocal(snap *app.Enhanced) error {
-	if snap.Trigger == "" {
+// removeSavepoint removes the savepoint of a trigger from the state directory of an application, and nothing outside of
+// that, wherever the application's links lead.
+func (k *Keeper) removeSavepoint(appID, trigger string) error {
+	if trigger == "" {
 		return nil
 	}
-	root, err := os.OpenRoot(filepath.Join(k.StateDir, snap.ApplicationID))
+	root, err := os.OpenRoot(filepath.Join(k.StateDir, appID))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // the application is gone
 	}
@@ -183,7 +184,7 @@ func (k *Keeper) removeLocal(snap *app.Enhanced) error {
 		return err
 	}
 	defer root.Close()
-	return root.RemoveAll(flink.TriggerDir(".", snap.Trigger))
+	return root.RemoveAll(flink.TriggerDir(".", trigger))
 }
 
 // beginSnapshot stores the snapshot that an operation is about to take: in the mode of the application.

@@ -314,7 +314,7 @@ func TestSavepointsOfAHostileApplication(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(h.vault.SnapshotDir, "s")); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: a part of a snapshot is left: %v", what, err)
 		}
-		h.must(h.vault.removeLocal(snap))
+		h.must(h.vault.removeSavepoint("app", "trigger"))
 		if _, err := os.Stat(filepath.Join(secret, metadata)); err != nil {
 			t.Errorf("%s: the removal went too far: %v", what, err)
 		}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"drey/app"
@@ -107,4 +108,29 @@ func TestUpgradeToEnhancedSnapshotsAndBack(t *testing.T) {
 	h.must(rollback()) // to version 4, which is enhanced as well
 	h.settled(app.Running)
 	h.refused(rollback(), msfmodel.InvalidRequestException)
+}
+
+// TestUpdateNeedsTheRightToTakeASystemSnapshot where it takes one, and nowhere else.
+func TestUpdateNeedsTheRightToTakeASystemSnapshot(t *testing.T) {
+	h := newHouse(t)
+	h.createEnhanced()
+	needs := func(snapshots *bool) bool {
+		in := &msfmodel.UpdateApplicationInput{ApplicationName: new(name), ApplicationConfigurationUpdate: &msfmodel.ApplicationConfigurationUpdate{}}
+		if snapshots != nil {
+			in.ApplicationConfigurationUpdate.ApplicationSnapshotConfigurationUpdate = &msfmodel.ApplicationSnapshotConfigurationUpdate{SnapshotsEnabledUpdate: snapshots}
+		}
+		list, err := h.api.Access(h.as(), "UpdateApplication", in)
+		h.must(err)
+		return slices.ContainsFunc(list, func(a wire.Access) bool {
+			return a.Action == "kinesisanalytics:CreateSystemSnapshot" && a.Resource == h.application().ARN
+		})
+	}
+	if needs(nil) {
+		t.Error("it is needed where nothing runs")
+	}
+	h.start()
+	h.settled(app.Running)
+	if !needs(nil) || !needs(new(true)) || needs(new(false)) {
+		t.Errorf("it is needed: %v; with snapshots %v; without %v", needs(nil), needs(new(true)), needs(new(false)))
+	}
 }

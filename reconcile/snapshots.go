@@ -3,9 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"drey/app"
 	"drey/app/appdb"
@@ -68,8 +66,10 @@ func (l *loop) takeSnapshot(ctx context.Context, a *app.Application, s sight, sn
 		return l.putSnapshot(ctx, a, snap, app.SnapshotFailed)
 	case err != nil || !sp.Done:
 		return nil // the next look tells
-	default:
-		snap.Path = sp.Path
+	default: // where it lies is for us to see: the JobManager runs the user's code
+		if snap.Path = completedSavepoint(s.spec.State, snap.Trigger); snap.Path == "" {
+			return l.putSnapshot(ctx, a, snap, app.SnapshotFailed)
+		}
 	}
 	return l.putSnapshot(ctx, a, snap, app.SnapshotReady)
 }
@@ -98,11 +98,8 @@ func (l *loop) putSnapshot(ctx context.Context, a *app.Application, snap *app.Sn
 }
 
 func (l *loop) deleteSnapshot(ctx context.Context, a *app.Application, snap *app.Snapshot) error {
-	if path := strings.TrimPrefix(snap.Path, "file:"); path != "" {
-		if err := os.RemoveAll(path); err != nil {
-			return err
-		}
-		_ = os.Remove(filepath.Dir(path)) // its trigger's directory; Erase removes what stays
+	if err := l.removeSavepoint(a.ID, snap.Trigger); err != nil {
+		return err
 	}
 	return l.DB.Write(ctx, func(tx *appdb.Tx) error { return tx.DeleteSnapshot(a.ID, snap.Name) })
 }

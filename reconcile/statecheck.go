@@ -19,7 +19,7 @@ func (l *loop) checkState(ctx context.Context, a *app.Application, s sight) erro
 	if checker == "" || state == "" {
 		return l.checked(ctx, a)
 	}
-	q := flink.StateCheck{Former: s.report.JarID, State: state, Parallelism: int(a.Version.Configuration.Parallelism.Parallelism)}
+	q := flink.StateCheck{Former: s.report.JarID, Parallelism: int(a.Version.Configuration.Parallelism.Parallelism)}
 	var err error
 	if q.Checker, err = l.place(ctx, a, checker); err != nil {
 		return err
@@ -27,7 +27,12 @@ func (l *loop) checkState(ctx context.Context, a *app.Application, s sight) erro
 	if q.Jar, err = l.place(ctx, a, s.spec.Jar); err != nil {
 		return err
 	}
-	ended, err := l.await(ctx, "check "+a.Operation.ID, func(ctx context.Context) error { return s.flink.CheckState(ctx, q) })
+	ended, err := l.await(ctx, "check "+a.Operation.ID, func(ctx context.Context) (err error) {
+		if q.State, err = l.bring(ctx, a, state); err != nil {
+			return err
+		}
+		return s.flink.CheckState(ctx, q)
+	})
 	if !ended {
 		return nil
 	}

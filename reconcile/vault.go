@@ -241,7 +241,7 @@ func (v *vault) remove(ctx context.Context, t task) error {
 		return err
 	}
 	if t.snap.Local != "" {
-		if err := v.removeLocal(t.snap); err != nil {
+		if err := v.removeSavepoint(t.snap.ApplicationID, t.snap.Trigger); err != nil {
 			return err
 		}
 	}
