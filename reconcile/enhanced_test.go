@@ -323,7 +323,7 @@ func TestSavepointsOfAHostileApplication(t *testing.T) {
 	h.must(os.MkdirAll(filepath.Join(h.vault.SnapshotDir, "s"), 0o700))
 	h.must(os.MkdirAll(filepath.Join(h.vault.StateDir, "app"), 0o700))
 	h.must(os.Symlink(secret, filepath.Join(h.vault.StateDir, "app", restored)))
-	if _, err := h.vault.bring(t.Context(), &app.Application{ID: "app"}, scheme+filepath.Join(h.vault.SnapshotDir, "s")); err == nil {
+	if _, err := h.loop.bring(t.Context(), &app.Application{ID: "app"}, scheme+filepath.Join(h.vault.SnapshotDir, "s")); err == nil {
 		t.Error("a snapshot was brought to elsewhere")
 	}
 	if left, err := os.ReadDir(secret); err != nil || len(left) != 1 {

@@ -151,7 +151,8 @@ type loop struct {
 	*Keeper
 	key      app.Key
 	hint     chan struct{}
-	healthy  bool  // guarded by Keeper.mu
+	healthy  bool // guarded by Keeper.mu
+	bringing sync.Mutex
 	call     *call // nil = none is under way
 	token    string
 	tokenFor tokenOf

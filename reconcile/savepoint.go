@@ -60,25 +60,30 @@ func (k *Keeper) kept(uri string) string {
 
 // bring copies a snapshot that is kept outside of the state directory to where the application can read it, and gives its
 // place there; any other savepoint stays where it is. What was brought for earlier jobs goes.
-func (k *Keeper) bring(ctx context.Context, a *app.Application, uri string) (string, error) {
-	id := k.kept(uri)
+func (l *loop) bring(ctx context.Context, a *app.Application, uri string) (string, error) {
+	id := l.kept(uri)
 	if id == "" {
 		return uri, nil
 	}
-	state, err := os.OpenRoot(k.state(a))
+	l.bringing.Lock() // a call that was abandoned may still be at it
+	defer l.bringing.Unlock()
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	state, err := os.OpenRoot(l.state(a))
 	if err != nil {
 		return "", err
 	}
 	defer state.Close()
-	if err := k.clearRestored(state, a, id); err != nil {
+	if err := l.clearRestored(state, a, id); err != nil {
 		return "", err
 	}
 	place := path.Join(restored, id)
-	there := scheme + filepath.Join(k.state(a), restored, id)
+	there := scheme + filepath.Join(l.state(a), restored, id)
 	if _, err := state.Stat(path.Join(place, metadata)); err == nil {
 		return there, nil
 	}
-	from, err := k.files()
+	from, err := l.files()
 	if err != nil {
 		return "", err
 	}
