@@ -39,8 +39,8 @@ func RootCause(trace string) string {
 	return out
 }
 
-// rootOf picks the block that tells the reason: what AWS answered, what a Python worker raised, or the first that is no wrapper, which is the user's; the
-// deepest may be plumbing of the network.
+// rootOf picks the block that tells the reason: what AWS answered, what a Python worker raised, or the first that is no
+// wrapper, which is the user's; the deepest may be plumbing of the network.
 func rootOf(blocks []string) int {
 	last := len(blocks) - 1
 	for i := last; i >= 0; i-- {

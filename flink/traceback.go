@@ -88,7 +88,11 @@ func pythonReason(text string) string {
 		return ""
 	}
 	frames := slices.DeleteFunc(slices.Clone(lines[begin+1:end]), isMarker)
-	return reason + "\n" + strings.Join(frames[max(0, len(frames)-2*maxFrames):], "\n")
+	frames = frames[max(0, len(frames)-2*maxFrames):]
+	for len(frames) > 0 && !strings.HasPrefix(frames[0], "  File ") { // the rest of a frame that is left out
+		frames = frames[1:]
+	}
+	return reason + "\n" + strings.Join(frames, "\n")
 }
 
 // isMarker tells lines that only underline the one before.

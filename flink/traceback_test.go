@@ -54,6 +54,8 @@ func TestScriptReason(t *testing.T) {
 		{"SyntaxError", "  File \"main.py\", line 1\n    def\n       ^\nSyntaxError: invalid syntax\n", "SyntaxError: invalid syntax\n"},
 		{"SystemExit", "usage: main.py\nwrong arguments", "wrong arguments\nusage"},
 		{"CutTraceback", "Traceback (most recent call last):\n  File", "  File\nTraceback"},
+		{"DeepTraceback", strings.Replace(traceback, "    ^^^^^^\n", strings.Repeat("  File \"/a.py\", line 1, in a\n", 7)+strings.Repeat("  File \"/b.py\", line 1, in b\n    b()\n", 7), 1),
+			"ValueError: no orders\n  File \"/b.py\""},
 		{"Nothing", "\n", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
