@@ -25,25 +25,22 @@ func SavepointDir(state string) string { return state + "/savepoints" }
 // TriggerDir is where the one savepoint of a trigger goes, so that it is found without asking Flink, which forgets.
 func TriggerDir(state, trigger string) string { return SavepointDir(state) + "/" + trigger }
 
-// Configuration renders Flink's options (developer guide, "Apache Flink settings"). Where a program sets checkpointing or a
-// restart strategy in code, stock Flink lets the code win.
+// Configuration renders Flink's options (developer guide, "Apache Flink settings") by their names in Flink 1.18. What is the
+// runtime's own, the restart strategy for one, and what another Flink calls otherwise, a driver adds.
 func Configuration(s Settings) map[string]string {
 	o := map[string]string{
-		"parallelism.default":                   strconv.Itoa(s.Parallelism),
-		"state.backend.type":                    "rocksdb",
-		"state.backend.incremental":             "true",
-		"state.backend.local-recovery":          "true",
-		"state.checkpoints.dir":                 "file://" + CheckpointDir(s.State),
-		"state.savepoints.dir":                  "file://" + SavepointDir(s.State),
-		"state.checkpoints.num-retained":        "1",
-		"restart-strategy.type":                 "fixed-delay",
-		"restart-strategy.fixed-delay.attempts": "2147483647",
-		"restart-strategy.fixed-delay.delay":    "10 s",
-		"rest.flamegraph.enabled":               "true",
-		"web.submit.enable":                     "true",
-		"web.cancel.enable":                     "true",
-		"heartbeat.interval":                    "3000",
-		"heartbeat.timeout":                     "15000",
+		"parallelism.default":            strconv.Itoa(s.Parallelism),
+		"state.backend.type":             "rocksdb",
+		"state.backend.incremental":      "true",
+		"state.backend.local-recovery":   "true",
+		"state.checkpoints.dir":          "file://" + CheckpointDir(s.State),
+		"state.savepoints.dir":           "file://" + SavepointDir(s.State),
+		"state.checkpoints.num-retained": "1",
+		"rest.flamegraph.enabled":        "true",
+		"web.submit.enable":              "true",
+		"web.cancel.enable":              "true",
+		"heartbeat.interval":             "3000",
+		"heartbeat.timeout":              "15000",
 	}
 	if s.Checkpointing {
 		o["execution.checkpointing.interval"] = millis(s.CheckpointInterval)

@@ -37,8 +37,17 @@ func (c cache) python(ctx context.Context, a artifact) error {
 	}
 	name, _, _ := strings.Cut(a.coordinates, "==")
 	return c.fetch([]artifact{a}, func(dir string) error {
-		return run(ctx, dir, "python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+		err := run(ctx, dir, "python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
 			"--no-binary", name, "--dest", dir, a.coordinates)
+		if err != nil {
+			return err
+		}
+		// Newer releases spell the project's name with underscores in the file's.
+		got, err := filepath.Glob(filepath.Join(dir, "*.tar.gz"))
+		if err != nil || len(got) != 1 {
+			return fmt.Errorf("pip left %d files (%w)", len(got), err)
+		}
+		return os.Rename(got[0], filepath.Join(dir, a.file()))
 	})
 }
 

@@ -18,11 +18,13 @@ import (
 
 // Runtime is one RuntimeEnvironment of the kinesisanalyticsv2 API.
 type Runtime struct {
-	Name       string   // "FLINK-1_18"
-	Flink      string   // "1.18.1"
-	ConfFile   string   // name of Flink's configuration file
-	JVMOptions []string // of every process
-	Overrides  string   // class of the program whose jar stands before Flink on the class path; "" = none
+	Name       string            // "FLINK-1_18"
+	Flink      string            // "1.18.1"
+	ConfFile   string            // name of Flink's configuration file; one that ends in .yaml is read as YAML
+	JVMOptions []string          // of every process
+	Overrides  string            // class of the program whose jar stands before Flink on the class path; "" = none
+	Options    map[string]string // Flink's, beside those of the application
+	Renamed    map[string]string // Flink's options by their names in 1.18, where this Flink calls them otherwise
 	sdist      artifact
 	maven      []artifact
 }
@@ -42,33 +44,6 @@ func (a artifact) file() string {
 	parts := strings.Split(a.coordinates, ":")
 	return parts[1] + "-" + parts[2] + ".jar"
 }
-
-// java17 is what Flink 1.x needs of JDK 17 (env.java.opts.all of Flink's default configuration).
-var java17 = []string{
-	"--add-exports=java.base/sun.net.util=ALL-UNNAMED", "--add-exports=java.rmi/sun.rmi.registry=ALL-UNNAMED",
-	"--add-exports=jdk.compiler/com.sun.tools.javac.api=ALL-UNNAMED", "--add-exports=jdk.compiler/com.sun.tools.javac.file=ALL-UNNAMED",
-	"--add-exports=jdk.compiler/com.sun.tools.javac.parser=ALL-UNNAMED", "--add-exports=jdk.compiler/com.sun.tools.javac.tree=ALL-UNNAMED",
-	"--add-exports=jdk.compiler/com.sun.tools.javac.util=ALL-UNNAMED", "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
-	"--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.net=ALL-UNNAMED", "--add-opens=java.base/java.io=ALL-UNNAMED",
-	"--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
-	"--add-opens=java.base/java.lang.reflect=ALL-UNNAMED", "--add-opens=java.base/java.text=ALL-UNNAMED",
-	"--add-opens=java.base/java.time=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
-	"--add-opens=java.base/java.util.concurrent=ALL-UNNAMED", "--add-opens=java.base/java.util.concurrent.atomic=ALL-UNNAMED",
-	"--add-opens=java.base/java.util.concurrent.locks=ALL-UNNAMED",
-}
-
-// table lists what can be installed. The service puts the runtime library and the connector base on the cluster's class
-// path (developer guide, "Create an application using the Apache Flink APIs"), S3 is a plugin, connectors are the user's.
-var table = []Runtime{{
-	Name: "FLINK-1_18", Flink: "1.18.1", ConfFile: "flink-conf.yaml", JVMOptions: java17, Overrides: "MasterSwitch",
-	sdist: artifact{"apache-flink-libraries==1.18.1", "369ce11ab33e5e15cdd349db2f5412dcc2fad163b6a87aa93b927a3631bcca7f", ""},
-	maven: []artifact{
-		{"org.apache.flink:flink-s3-fs-hadoop:1.18.1", "1176e2d95f37b760f3171f50e3250be7ae82f6514e8c974094c22d0066b49965", "plugins/s3-fs-hadoop"},
-		{"com.amazonaws:aws-kinesisanalytics-runtime:1.2.0", "b3b940a060044304193594756757d9b0d167c63e61e72654a2e41d166f3be67d", "lib"},
-		{"org.apache.flink:flink-connector-base:1.18.1", "bae372d252d795dc34c8aae2b45b25187bfa6e3c64be7de17dc8e793a46b4058", "lib"},
-		{"org.apache.logging.log4j:log4j-layout-template-json:2.17.1", "3bb8b7442ab67b222968add9ef044fbe3cab800a1be9b9b98504bc6923376eb7", "lib"},
-	},
-}}
 
 // ErrUnknown is answered for a name that is in no row of the table.
 var ErrUnknown = errors.New("no such runtime")

@@ -8,9 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 
 	"drey/driver"
 	"drey/runtimes"
@@ -37,7 +35,7 @@ func writeConfiguration(dir, resolver string, c driver.Cluster, p *plan, dist ru
 		properties = []byte("[]")
 	}
 	files := map[string][]byte{
-		dist.ConfFile:                 renderOptions(options),
+		dist.ConfFile:                 dist.Render(options),
 		"application_properties.json": properties,
 		"passwd":                      fmt.Appendf(nil, "flink:x:%d:%d:Flink:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n", os.Getuid(), os.Getgid()),
 		"group":                       fmt.Appendf(nil, "flink:x:%d:\nnogroup:x:65534:\n", os.Getgid()),
@@ -64,15 +62,6 @@ func hosts(taskManagers int) []byte {
 		b = fmt.Appendf(b, " %s", taskManagerName(i+1))
 	}
 	return append(b, '\n')
-}
-
-// renderOptions writes Flink's configuration file: YAML of one level. A value on several lines cannot be written so.
-func renderOptions(options map[string]string) []byte {
-	var b bytes.Buffer
-	for _, key := range slices.Sorted(maps.Keys(options)) {
-		fmt.Fprintf(&b, "%s: %s\n", key, strings.ReplaceAll(options[key], "\n", " "))
-	}
-	return b.Bytes()
 }
 
 // addresses are the options that only the driver can know.
@@ -104,7 +93,7 @@ func addresses(dir string, c driver.Cluster, p *plan, b budget) map[string]strin
 }
 
 const log4jXML = `<?xml version="1.0" encoding="UTF-8"?>
-<Configuration status="ERROR" shutdownHook="disable">
+<Configuration status="ERROR" shutdownHook="disable" monitorInterval="1">
   <Appenders>
     <RollingFile name="json" fileName="${sys:drey.log}" filePattern="${sys:drey.log}.%%i">
       <JsonTemplateLayout eventTemplateUri="file://%s" maxStringLength="262144" locationInfoEnabled="true"/>
