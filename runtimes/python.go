@@ -82,6 +82,10 @@ func (l Library) InstallPython(ctx context.Context, name string, say Progress) e
 	if _, err := d.Python(); err == nil || errors.Is(err, ErrNoPython) {
 		return err
 	}
+	// Flink takes the driver of Python applications from there, and wants one.
+	if jars, _ := filepath.Glob(filepath.Join(d.Home, "opt", "flink-python*.jar")); len(jars) != 1 {
+		return fmt.Errorf("%s has %d jars opt/flink-python*.jar, not one: install it again", d.Home, len(jars))
+	}
 	list, sum, err := d.lock()
 	if err != nil {
 		return err

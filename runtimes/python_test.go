@@ -72,3 +72,18 @@ func TestNoPython(t *testing.T) {
 		}
 	}
 }
+
+// TestPythonWantsOneDriver: with none or two, PythonDriver would fail at the first start.
+func TestPythonWantsOneDriver(t *testing.T) {
+	names := pythonRuntimes()
+	if len(names) == 0 {
+		t.Fatal("no runtime can run Python applications")
+	}
+	r, l := names[0], Library{Dir: t.TempDir()}
+	if err := os.MkdirAll(filepath.Join(l.Dir, r, "lib"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.InstallPython(t.Context(), r, func(string, ...any) {}); err == nil || !strings.Contains(err.Error(), "flink-python") {
+		t.Errorf("got %v", err)
+	}
+}
