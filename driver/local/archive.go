@@ -52,7 +52,11 @@ func (d *Driver) MakeClassArchives(ctx context.Context, runtime string) error {
 
 // train leaves archives in work.
 func (d *Driver) train(ctx context.Context, t tools, dist runtimes.Distribution, work string) error {
-	jar, err := compile(ctx, t, dist, work, "Training", trainingSource)
+	source, err := trainings.ReadFile("training/v" + dist.Flink[:1] + "/Training.java")
+	if err != nil {
+		return err
+	}
+	jar, err := compile(ctx, t, dist, work, "Training", source)
 	if err != nil {
 		return err
 	}
@@ -61,7 +65,7 @@ func (d *Driver) train(ctx context.Context, t tools, dist runtimes.Distribution,
 	h, err := trainer.Ensure(ctx, driver.Cluster{
 		ID: "training", Runtime: dist.Name, TaskManagers: 1, SlotsPerTaskManager: 1, MemoryPerTaskManager: 1536 * mebi, State: work, Jar: jar,
 		Configuration: map[string]string{
-			"state.backend": "rocksdb", "state.backend.incremental": "true", "jobmanager.scheduler": "adaptive",
+			"state.backend.type": "rocksdb", "state.backend.incremental": "true", "jobmanager.scheduler": "adaptive",
 			"state.checkpoints.dir": "file://" + filepath.Join(work, "checkpoints"),
 		},
 	})

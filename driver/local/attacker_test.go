@@ -83,6 +83,29 @@ type attacker struct {
 	n       int
 }
 
+// attackInMain starts a JobManager with the hostile jar.
+func attackInMain(t *testing.T, d *local.Driver, c driver.Cluster) *attacker {
+	t.Helper()
+	c.Jar, c.TaskManagers = hostile(t), 0
+	a := &attacker{driver: d, cluster: c, handle: start(t, d, c)}
+	r, err := d.Inspect(t.Context(), a.handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 600 {
+		resp, err := http.Get(r.RESTAddress + "/jars")
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return a
+			}
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	t.Fatal("the JobManager does not answer")
+	return nil
+}
+
 // attack starts a cluster with the hostile jar.
 func attack(t *testing.T, d *local.Driver, c driver.Cluster) *attacker {
 	t.Helper()

@@ -2,15 +2,25 @@
 // /tmp, a read-only system, nothing of the host's homes, of other applications or of the server's data. JVMs outlive the
 // server; a later one finds them by what their cluster directory records and signals none whose identity it has not
 // checked. The package knows clusters and processes, never applications.
+//
+// What holds for whatever code an application brings:
+//   - It sees its own files, properties, environment and processes, and nobody else's; it gets no privilege, no other
+//     namespace, no setting of the kernel (sandbox.go, syscalls.go). What it leaves in directories that it may write,
+//     links for one, is not believed.
+//   - Memory, CPU time, processes and connections to other applications are limited by control groups (limits.go,
+//     network.go), so only where the server may write them: as root. Else the number of processes is, and the log and
+//     Unlimited say what is not.
+//   - The disk is watched (disk.go) while a server runs, and what fills it is ended.
+//
+// What does not: an application may listen on any free port of the machine, and connect to whatever listens there outside
+// of applications; the network's bandwidth and the disk's are shared as the kernel likes.
 package local
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -180,6 +190,9 @@ func (d *Driver) prepare(dir string, c driver.Cluster, dist runtimes.Distributio
 	if err != nil {
 		return nil, err
 	}
+	if p.Mark == 0 {
+		p.Mark = newMark()
+	}
 	p.Tasks, p.Memory, p.CPU, p.State = c.TaskManagers, c.MemoryPerTaskManager, c.CPUPerTaskManager, c.State
 	dirs := []string{c.State}
 	for _, sub := range []string{"conf", "log", "run", "tmp", filepath.Join("upload", "flink-web-upload")} {
@@ -246,48 +259,6 @@ func (d *Driver) Place(_ context.Context, h driver.Handle, archive string) (stri
 		return path, nil
 	}
 	return path, place(archive, path)
-}
-
-// place links a file, or copies it to another file system. The target appears in whole.
-func place(from, to string) error {
-	if os.Link(from, to) == nil {
-		return nil
-	}
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	return replaceFile(to, in)
-}
-
-func writeJSON(path string, v any) error {
-	body, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return writeFile(path, body)
-}
-
-func writeFile(path string, body []byte) error { return replaceFile(path, bytes.NewReader(body)) }
-
-// replaceFile replaces a file in whole, durably.
-func replaceFile(path string, content io.Reader) error {
-	tmp := path + ".new"
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	if _, err = io.Copy(f, content); err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
 }
 
 // Inspect looks at a cluster.

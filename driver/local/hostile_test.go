@@ -1,9 +1,11 @@
 package local_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,20 +27,19 @@ func TestHostileApplicationReachesNothingOfOthers(t *testing.T) {
 		writeSecret(t, path)
 	}
 	victim, mine := small("victim"), small("mine")
-	victim.TaskManagers = 0
 	for _, c := range []*driver.Cluster{&victim, &mine} {
 		c.State = filepath.Join(dir, "state", c.ID)
 		c.Environment = map[string]string{"AWS_CONTAINER_AUTHORIZATION_TOKEN": "token-of-" + c.ID}
 		c.Properties = []byte(`[{"PropertyGroupId": "g", "PropertyMap": {"password": "password-of-` + c.ID + `"}}]`)
 	}
 	writeSecret(t, filepath.Join(victim.State, "checkpoint"))
-	start(t, d, victim)
+	v := attackInMain(t, d, victim)
 	a := attack(t, d, mine)
 	other := jvm(t, dir, "victim", "flink-jobmanager")
 
 	allowed := []string{
 		"read /etc/flink/application_properties.json", "read " + mine.State, "write /tmp/file", "processes",
-		"write " + filepath.Join(mine.State, "file"), "run true",
+		"write " + filepath.Join(mine.State, "file"), "run true", "run " + openSocket(0),
 	}
 	refused := []string{
 		"read " + filepath.Join(home, "secret"), "read " + filepath.Join(dir, "drey.db"), "read " + filepath.Join(dir, "access.json"),
@@ -49,7 +50,8 @@ func TestHostileApplicationReachesNothingOfOthers(t *testing.T) {
 		fmt.Sprintf("run kill -0 %d", other), fmt.Sprintf("run kill -0 %d", os.Getpid()),
 		"write /proc/sys/kernel/core_pattern", "write /proc/sysrq-trigger", "write /usr/bin/sh", "write /etc/flink/application_properties.json",
 		"write " + filepath.Join(dir, "mine", "conf", "flink-conf.yaml"),
-		"run mount -t tmpfs none /tmp", "run unshare --user true", "write " + filepath.Join(dir, "mine", "upload", "flink-web-upload", "hostile.jar"), "write /proc/irq/default_smp_affinity",
+		"write /proc/irq/default_smp_affinity", "write " + filepath.Join(dir, "mine", "upload", "flink-web-upload", "hostile.jar"),
+		"run mount -t tmpfs none /tmp", "run unshare --user true", "run " + openSocket(multipathTCP),
 	}
 	for _, where := range []string{inMain, inTask} {
 		outcomes := a.attempts(t, where, append(allowed, refused...)...)
@@ -71,6 +73,7 @@ func TestHostileApplicationReachesNothingOfOthers(t *testing.T) {
 			t.Errorf("in %s: the process list is not the application's own: %.2000s", where, o)
 		}
 	}
+	t.Run("Ports", func(t *testing.T) { testPorts(t, a, v) })
 	t.Run("LinksInPlaceOfLogsLeadNowhere", func(t *testing.T) {
 		log := filepath.Join(dir, "mine", "log")
 		links := []string{
@@ -205,4 +208,60 @@ func TestHostileApplicationHurtsItselfOnly(t *testing.T) {
 		}
 		unhurt(t)
 	})
+}
+
+const multipathTCP = 262
+
+func openSocket(protocol int) string {
+	return fmt.Sprintf("python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_STREAM, %d)'", protocol)
+}
+
+// testPorts lets an application look for others on the network of the machine, which it shares with them.
+func testPorts(t *testing.T, a, other *attacker) {
+	if missing := strings.Join(local.Unlimited(), " "); strings.Contains(missing, "connections") {
+		t.Skip("this user cannot keep applications from what listens in others")
+	}
+	outcome := other.attempts(t, inMain, "listen")["listen"]
+	port, ok := strings.CutPrefix(outcome, "DONE ")
+	if !ok {
+		t.Fatal(outcome)
+	}
+	ours, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	machine := fmt.Sprint(ours.Addr().(*net.TCPAddr).Port)
+	allowed, refused := []string{}, []string{"run bash -c 'echo >/dev/tcp/0.0.0.0/" + port + "'", "connect 0:0:0:0:0:0:0:0 " + port}
+	for _, address := range []string{"127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1"} {
+		allowed = append(allowed, "connect "+address+" "+machine, "run bash -c 'echo >/dev/tcp/"+address+"/"+machine+"'")
+		refused = append(refused, "connect "+address+" "+port, "run bash -c 'echo >/dev/tcp/"+address+"/"+port+"'")
+	}
+	for _, p := range flinkPorts(t, a) {
+		allowed = append(allowed, "connect 127.0.0.1 "+p)
+	}
+	for _, p := range flinkPorts(t, other) {
+		refused = append(refused, "connect 127.0.0.1 "+p)
+	}
+	for _, where := range []string{inMain, inTask} {
+		for order, outcome := range a.attempts(t, where, append(allowed, refused...)...) {
+			if slices.Contains(allowed, order) != done(outcome) || !done(outcome) && !strings.Contains(outcome, "not permitted") {
+				t.Errorf("in %s: %s: %s", where, order, outcome)
+			}
+		}
+	}
+}
+
+// flinkPorts are those on which a JobManager listens.
+func flinkPorts(t *testing.T, a *attacker) []string {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join(a.driver.Dir, a.cluster.ID, "cluster.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plan struct{ RESTPort, RPCPort, BlobPort int }
+	if err := json.Unmarshal(body, &plan); err != nil {
+		t.Fatal(err)
+	}
+	return []string{fmt.Sprint(plan.RESTPort), fmt.Sprint(plan.RPCPort), fmt.Sprint(plan.BlobPort)}
 }

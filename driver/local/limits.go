@@ -22,6 +22,7 @@ const maxProcesses = 4096 // threads and processes of one sandbox: a fork bomb h
 type limits struct {
 	version2          bool
 	memory, cpu, pids string
+	network           string // always of version 2, which may be mounted beside version 1 for such ends
 }
 
 // findLimits looks for writable hierarchies and says once what cannot be limited.
@@ -36,9 +37,10 @@ func findLimits(log *slog.Logger) limits {
 func openLimits(root string) limits {
 	if _, err := os.Stat(filepath.Join(root, "cgroup.controllers")); err != nil {
 		return limits{
-			memory: usable(filepath.Join(root, "memory", "drey"), "memory.limit_in_bytes"),
-			cpu:    usable(filepath.Join(root, "cpu", "drey"), "cpu.cfs_quota_us"),
-			pids:   usable(filepath.Join(root, "pids", "drey"), "pids.max"),
+			memory:  usable(filepath.Join(root, "memory", "drey"), "memory.limit_in_bytes"),
+			cpu:     usable(filepath.Join(root, "cpu", "drey"), "cpu.cfs_quota_us"),
+			pids:    usable(filepath.Join(root, "pids", "drey"), "pids.max"),
+			network: fenceable(filepath.Join(root, "unified")),
 		}
 	}
 	ours := filepath.Join(root, "drey")
@@ -48,7 +50,7 @@ func openLimits(root string) limits {
 			_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte(controller), 0)
 		}
 	}
-	return limits{version2: true, memory: usable(ours, "memory.max"), cpu: usable(ours, "cpu.max"), pids: usable(ours, "pids.max")}
+	return limits{version2: true, memory: usable(ours, "memory.max"), cpu: usable(ours, "cpu.max"), pids: usable(ours, "pids.max"), network: fenceable(root)}
 }
 
 // missing names what is not limited.
@@ -62,6 +64,9 @@ func (l limits) missing() []string {
 	}
 	if l.pids == "" && os.Geteuid() == 0 {
 		all = append(all, "processes (a fork bomb hurts the machine)")
+	}
+	if l.network == "" {
+		all = append(all, "connections to what listens in other applications")
 	}
 	return all
 }
@@ -115,14 +120,23 @@ func (l limits) controls(memory int64, cpu float64) []control {
 	}
 }
 
-// apply puts a process and what it starts under limits.
-func (l limits) apply(cluster string, p *process, memory int64, cpu float64) error {
+// apply puts a process and what it starts under limits, and behind the fence of its cluster.
+func (l limits) apply(cluster string, p *process, memory int64, cpu float64, m mark) error {
 	pids := append([]int{p.pid}, children(p.pid)...)
 	for _, c := range l.controls(memory, cpu) {
 		if c.dir == "" {
 			continue
 		}
 		if err := group(filepath.Join(c.dir, groupName(cluster, p.Name)), pids, c.settings); err != nil {
+			return err
+		}
+	}
+	if l.network != "" {
+		dir := filepath.Join(l.network, groupName(cluster, p.Name))
+		if err := group(dir, pids, nil); err != nil {
+			return err
+		}
+		if err := fence(dir, m); err != nil {
 			return err
 		}
 	}
@@ -202,7 +216,7 @@ const (
 // remove drops the groups of a process that has ended. The kernel lets go of the dead with a little delay; a group that it
 // still holds then stays, empty.
 func (l limits) remove(cluster, process string) {
-	for _, dir := range []string{l.memory, l.cpu, l.pids} {
+	for _, dir := range []string{l.memory, l.cpu, l.pids, l.network} {
 		if dir == "" {
 			continue
 		}

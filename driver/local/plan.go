@@ -24,6 +24,7 @@ type plan struct {
 	Memory   int64   `json:"memory"`
 	CPU      float64 `json:"cpu"`
 	State    string  `json:"state,omitempty"`
+	Mark     mark    `json:"mark,omitempty"`
 }
 
 func (p *plan) rest() string { return "http://127.0.0.1:" + strconv.Itoa(p.RESTPort) }

@@ -142,7 +142,7 @@ func (s *sandbox) launch(ctx context.Context, p *process, tmp string) error {
 
 func (s *sandbox) limit(p *process) error {
 	memory, cpu := s.share(p)
-	return s.driver.limits.apply(filepath.Base(s.dir), p, memory, cpu)
+	return s.driver.limits.apply(filepath.Base(s.dir), p, memory, cpu, s.plan.Mark)
 }
 
 // mounts is the sandbox: what is not named here does not exist in it.

@@ -20,8 +20,18 @@ var refusals = map[uint32]unix.Errno{
 	unix.SYS_KEYCTL: unix.EPERM, unix.SYS_ADD_KEY: unix.EPERM, unix.SYS_REQUEST_KEY: unix.EPERM,
 }
 
-// userNamespaces are refused by a flag in the first argument.
-var userNamespaces = []uint32{unix.SYS_UNSHARE, unix.SYS_CLONE}
+// refusedArguments make the difference between calls that are allowed and those that are not. Multipath TCP would pass by
+// the fence between applications.
+var refusedArguments = []struct {
+	number, argument uint32
+	test             uint16
+	value            uint32
+	errno            unix.Errno
+}{
+	{unix.SYS_UNSHARE, 0, unix.BPF_JSET, unix.CLONE_NEWUSER, unix.EPERM},
+	{unix.SYS_CLONE, 0, unix.BPF_JSET, unix.CLONE_NEWUSER, unix.EPERM},
+	{unix.SYS_SOCKET, 2, unix.BPF_JEQ, unix.IPPROTO_MPTCP, unix.EPROTONOSUPPORT},
+}
 
 var auditArchitectures = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}
 
@@ -29,7 +39,8 @@ var auditArchitectures = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm
 const (
 	dataNumber       = 0
 	dataArchitecture = 4
-	dataArgument     = 16
+	dataArguments    = 16
+	dataArgument     = 8 // bytes of each
 
 	x32 = 0x40000000 // numbers of another way to call the same kernel
 )
@@ -58,9 +69,9 @@ func filter() ([]byte, error) {
 	for number, errno := range refusals {
 		program = append(program, unless(unix.BPF_JEQ, number, 1), refuse(errno))
 	}
-	for _, number := range userNamespaces {
-		program = append(program, unless(unix.BPF_JEQ, number, 4), load(dataArgument),
-			unless(unix.BPF_JSET, unix.CLONE_NEWUSER, 1), refuse(unix.EPERM), answer(unix.SECCOMP_RET_ALLOW))
+	for _, r := range refusedArguments {
+		program = append(program, unless(unix.BPF_JEQ, r.number, 4), load(dataArguments+dataArgument*r.argument),
+			unless(r.test, r.value, 1), refuse(r.errno), answer(unix.SECCOMP_RET_ALLOW))
 	}
 	program = append(program, answer(unix.SECCOMP_RET_ALLOW))
 	var b bytes.Buffer

@@ -1,6 +1,8 @@
 package local
 
-import _ "embed"
+import "embed"
 
-//go:embed training/Training.java
-var trainingSource []byte
+// trainings are the jobs that class archives are made with, by the generation of Flink's API.
+//
+//go:embed training
+var trainings embed.FS

@@ -32,6 +32,8 @@ public final class Hostile {
 
   private static final Map<String, Act> ACTS = new LinkedHashMap<>();
 
+  private static final List<ServerSocket> LISTENERS = new ArrayList<>();
+
   static {
     ACTS.put("read", Hostile::read);
     ACTS.put("write", Hostile::openForWriting);
@@ -132,18 +134,19 @@ public final class Hostile {
     return out;
   }
 
-  private static String connect(String port) throws IOException {
+  private static String connect(String address) throws IOException {
+    String[] words = address.split(" ");
     try (Socket s = new Socket()) {
-      s.connect(new InetSocketAddress("127.0.0.1", Integer.parseInt(port)), 2000);
+      s.connect(new InetSocketAddress(words[0], Integer.parseInt(words[1])), 2000);
       return "";
     }
   }
 
-  private static String listen(String port) throws IOException {
-    try (ServerSocket s = new ServerSocket()) {
-      s.bind(new InetSocketAddress("127.0.0.1", Integer.parseInt(port)));
-      return "";
-    }
+  /** Listens on all addresses, as long as the JVM lives. */
+  private static String listen(String ignored) throws IOException {
+    ServerSocket s = new ServerSocket(0);
+    LISTENERS.add(s);
+    return String.valueOf(s.getLocalPort());
   }
 
   /** Everything that /proc tells of all processes. */
