@@ -18,6 +18,9 @@ func (s *Service) CreateApplicationSnapshot(ctx context.Context, in *msf.CreateA
 		if !a.Status().Allows(app.ToSnapshot) {
 			return msf.InvalidRequestException.Errorf("Application %s is in %s status. Snapshot creation is only allowed when application is in RUNNING status", a.Name, a.Status())
 		}
+		if a.Version.Configuration.Enhanced { // one type of snapshots at a time (developer guide, "Manage application backups using snapshots")
+			return msf.InvalidApplicationConfigurationException.Errorf("Application %s uses the SnapshotMode ENHANCED_SNAPSHOTS; call CreateSnapshot", a.Name)
+		}
 		all, err := tx.Snapshots(a.ID)
 		if err != nil {
 			return err

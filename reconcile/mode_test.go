@@ -40,6 +40,8 @@ func TestOneAtATime(t *testing.T) {
 	h.refused(create("early"), msfmodel.ResourceInUseException)
 	h.start()
 	h.settled(app.Running)
+	_, err := h.api.CreateApplicationSnapshot(h.as(), &msfmodel.CreateApplicationSnapshotInput{ApplicationName: new(name), SnapshotName: new("legacy")})
+	h.refused(err, msfmodel.InvalidApplicationConfigurationException)
 	h.must(create("a"))
 	h.refused(create("b"), msfmodel.LimitExceededException)
 	h.refused(remove("a"), msfmodel.ResourceInUseException)
