@@ -1,0 +1,2 @@
+def word(number):
+    return "number %d" % number
