@@ -169,7 +169,7 @@ func undo(a *Application, o Observed) (Restore, bool) {
 	case o.Latest == nil:
 		return Restore{}, false
 	}
-	return Restore{Type: op.Wanted.Type, Path: o.Latest.Path, Snapshot: o.Latest.Name}, true
+	return Restore{Type: op.Wanted.Type, Path: o.Latest.Path, Snapshot: o.Latest.Name, SnapshotARN: o.Latest.ARN}, true
 }
 
 // launch takes a run to where all its tasks run.
@@ -317,11 +317,11 @@ func resume(a *Application, o Observed) Restore {
 	from := a.Operation.Wanted
 	switch {
 	case o.Checkpoint != "":
-		from.Path, from.Snapshot = o.Checkpoint, CheckpointName(o.Checkpoint)
+		from.Path, from.Snapshot, from.SnapshotARN = o.Checkpoint, CheckpointName(o.Checkpoint), ""
 	case a.Run.Restore.Path != "":
-		from.Path, from.Snapshot = a.Run.Restore.Path, a.Run.Restore.Snapshot
+		from.Path, from.Snapshot, from.SnapshotARN = a.Run.Restore.Path, a.Run.Restore.Snapshot, a.Run.Restore.SnapshotARN
 	case o.Latest != nil:
-		from.Path, from.Snapshot = o.Latest.Path, o.Latest.Name
+		from.Path, from.Snapshot, from.SnapshotARN = o.Latest.Path, o.Latest.Name, o.Latest.ARN
 	}
 	return from
 }

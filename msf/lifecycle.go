@@ -71,7 +71,7 @@ func (s *Service) restore(tx *appdb.Tx, a *app.Application, rc *msf.ApplicationR
 				return r, err
 			}
 			r.Path, r.Snapshot, r.SnapshotARN = snap.Path, snap.Name, snap.ARN
-			return r, nil
+			return r, s.readable(snap.Runtime, a)
 		}
 		if a.Version.Configuration.Enhanced {
 			return r, msf.InvalidArgumentException.Errorf("SnapshotName is for applications in SnapshotMode APPLICATION_SNAPSHOTS_LEGACY; use SnapshotArn")
@@ -84,7 +84,7 @@ func (s *Service) restore(tx *appdb.Tx, a *app.Application, rc *msf.ApplicationR
 			return r, err
 		}
 		r.Path, r.Snapshot = snap.Path, snap.Name
-		return r, nil
+		return r, s.readable(snap.Runtime, a)
 	}
 	snap, err := tx.LatestSnapshot(a.ID)
 	if errors.Is(err, appdb.ErrNotFound) {
@@ -94,7 +94,16 @@ func (s *Service) restore(tx *appdb.Tx, a *app.Application, rc *msf.ApplicationR
 		return r, err
 	}
 	r.Path, r.Snapshot, r.SnapshotARN = snap.Path, snap.Name, snap.ARN
-	return r, nil
+	return r, s.readable(snap.Runtime, a)
+}
+
+// readable refuses state that the application's runtime cannot restore (developer guide, "In-place version upgrades"). It says
+// the ways out.
+func (s *Service) readable(from string, a *app.Application) error {
+	if err := s.Compatible(from, a.Version.Configuration.Runtime); err != nil {
+		return msf.InvalidArgumentException.Errorf("The application %s cannot go on from this state: %v. Name another snapshot (RESTORE_FROM_CUSTOM_SNAPSHOT) or begin without state (SKIP_RESTORE_FROM_SNAPSHOT)", a.Name, err)
+	}
+	return nil
 }
 
 // StopApplication begins a stop: with a snapshot if they are enabled, at once if forced.

@@ -3,6 +3,7 @@ package msf
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"drey/app"
 	"drey/app/appdb"
@@ -30,17 +31,14 @@ func (s *Service) RollbackApplication(ctx context.Context, in *msf.RollbackAppli
 		if err := legacyAgain(tx, a, to); err != nil {
 			return err
 		}
-		snap, err := tx.LatestSnapshot(a.ID)
-		if errors.Is(err, appdb.ErrNotFound) {
-			return msf.InvalidRequestException.Errorf("Application %s cannot be rolled back: it has no snapshot to go on from", a.Name)
-		}
+		snap, err := s.latestFor(tx, a, to)
 		if err != nil {
 			return err
 		}
 		if err := s.interrupt(tx, a); err != nil {
 			return err
 		}
-		from := app.Restore{Type: string(msf.ApplicationRestoreTypeRESTORE_FROM_LATEST_SNAPSHOT), Path: snap.Path, Snapshot: snap.Name}
+		from := app.Restore{Type: string(msf.ApplicationRestoreTypeRESTORE_FROM_LATEST_SNAPSHOT), Path: snap.Path, Snapshot: snap.Name, SnapshotARN: snap.ARN}
 		op = a.RollBack(to, from, appdb.NewID(), appdb.NewToken(), s.Now().UTC())
 		return tx.PutVersion(a.ID, &a.Version)
 	})
@@ -48,6 +46,27 @@ func (s *Service) RollbackApplication(ctx context.Context, in *msf.RollbackAppli
 		return nil, err
 	}
 	return &msf.RollbackApplicationOutput{ApplicationDetail: s.detail(a), OperationId: &op.ID}, nil
+}
+
+// latestFor finds the last successful snapshot that the runtime of a version can restore.
+func (s *Service) latestFor(tx *appdb.Tx, a *app.Application, to *app.Version) (*app.Snapshot, error) {
+	latest, err := tx.LatestSnapshot(a.ID)
+	if err != nil && !errors.Is(err, appdb.ErrNotFound) {
+		return nil, err
+	}
+	all, err := tx.Snapshots(a.ID)
+	if err != nil {
+		return nil, err
+	}
+	if latest != nil {
+		all = append(all, latest)
+	}
+	for _, snap := range slices.Backward(all) {
+		if snap.Status == app.SnapshotReady && s.Compatible(snap.Runtime, to.Configuration.Runtime) == nil {
+			return snap, nil
+		}
+	}
+	return nil, msf.InvalidRequestException.Errorf("Application %s cannot be rolled back: it has no snapshot that version %d could go on from", a.Name, to.ID)
 }
 
 // ranBefore finds the version that a rollback of the application returns to: the newest before the current one that ran;

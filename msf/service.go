@@ -47,8 +47,10 @@ type Config struct {
 	CodeDir string                  // staged code lies here, named by its SHA-256
 	Runtime func(name string) error // tells why applications cannot run on a runtime; nil = they can
 	Python  func(name string) error // tells why Python applications cannot run on a runtime
-	MaxKPUs int                     // of one application
-	Now     func() time.Time
+	// Compatible tells why state of one runtime cannot be restored on another; nil = it can.
+	Compatible func(from, to string) error
+	MaxKPUs    int // of one application
+	Now        func() time.Time
 }
 
 // Service implements the API.

@@ -59,7 +59,7 @@ func newWorld(t *testing.T) *world {
 	w.must(err)
 	t.Cleanup(func() { w.must(keeper.Close()) })
 	w.Service = msf.Open(msf.Config{
-		DB: db, Keeper: keeper, Roles: w, Objects: w, CodeDir: dir, MaxKPUs: 64, Now: time.Now,
+		DB: db, Keeper: keeper, Roles: w, Objects: w, CodeDir: dir, MaxKPUs: 64, Compatible: compatible, Now: time.Now,
 		Runtime: func(name string) error {
 			if name != "FLINK-1_18" && name != "FLINK-1_20" {
 				return errors.New("it is not installed")
@@ -68,6 +68,14 @@ func newWorld(t *testing.T) *world {
 		},
 	})
 	return w
+}
+
+// compatible lets state go to the same runtime and to later ones.
+func compatible(from, to string) error {
+	if from > to {
+		return errors.New("Flink reads no later state")
+	}
+	return nil
 }
 
 func (w *world) must(err error) {

@@ -255,7 +255,10 @@ func (s *Service) wantRestart(tx *appdb.Tx, a *app.Application, op *app.Operatio
 	if op.Wanted.Type != string(msf.ApplicationRestoreTypeRESTORE_FROM_LATEST_SNAPSHOT) {
 		return nil
 	}
-	op.Wanted.Path, op.Wanted.Snapshot = "", ""
+	if err := s.readable(op.Previous.Configuration.Runtime, a); err != nil {
+		return err
+	}
+	op.Wanted.Path, op.Wanted.Snapshot, op.Wanted.SnapshotARN = "", "", ""
 	op.Latest, op.Down = snapshots && !down, down
 	if path := s.Keeper.Checkpoint(a); down && path != "" {
 		op.Wanted.Snapshot = app.CheckpointName(path)

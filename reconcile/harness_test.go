@@ -75,12 +75,14 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h.api = msf.Open(msf.Config{
-		DB: h.db, Keeper: h, Roles: h, Objects: h, CodeDir: h.dir, MaxKPUs: 64, Now: h.now, Runtime: func(string) error { return nil },
+		DB: h.db, Keeper: h, Roles: h, Objects: h, CodeDir: h.dir, MaxKPUs: 64, Compatible: compatible, Now: h.now, Runtime: func(string) error { return nil },
 	})
 	h.restart()
 	t.Cleanup(func() { h.loop.abandon(); h.loop.wg.Wait(); h.loop.flinks.Close() })
 	return h
 }
+
+func compatible(string, string) error { return nil }
 
 func (h *house) now() time.Time { return h.clock }
 
@@ -95,6 +97,7 @@ func (h *house) restart() {
 		DB: h.db, Driver: cutting{h.machine.Open(), h}, Tokens: h, Telemetry: h, StateDir: filepath.Join(h.dir, "state"), CodeDir: h.dir,
 		SnapshotDir: filepath.Join(h.dir, "snapshots"), Objects: h.bucket, KPUMemory: 1 << 30, StateChecker: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
 	}}
+	k.ctx = h.Context()
 	h.loop = &loop{Keeper: k, key: app.Key{Account: account, Region: region, Name: name}, hint: make(chan struct{}, 1)}
 	k.loops = map[app.Key]*loop{h.loop.key: h.loop}
 	h.vault = newVault(k)
@@ -188,7 +191,7 @@ func (h *house) until(what string, ok func(*app.Application) bool) {
 		}
 	}
 	a, err := h.db.Application(h.Context(), h.loop.key)
-	h.Fatalf("%s was not reached: %+v %v", what, a, err)
+	h.Fatalf("%s was not reached: %+v %v; the last operation is %+v", what, a, err, h.lastOperation())
 }
 
 // settled waits for the end of the operation in progress.

@@ -27,7 +27,7 @@ func (l *loop) checkState(ctx context.Context, a *app.Application, s sight) erro
 	if q.Jar, err = l.place(ctx, a, s.spec.Jar); err != nil {
 		return err
 	}
-	ended, err := l.await(ctx, "check "+a.Operation.ID, func(ctx context.Context) (err error) {
+	ended, err := l.await("check "+a.Operation.ID, func(ctx context.Context) (err error) {
 		if q.State, err = l.bring(ctx, a, state); err != nil {
 			return err
 		}

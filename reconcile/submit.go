@@ -19,13 +19,14 @@ type call struct {
 	done   chan error
 }
 
-// await begins the call of a key unless it is under way, gives it a moment, and tells whether it has ended.
-func (l *loop) await(ctx context.Context, key string, run func(context.Context) error) (ended bool, err error) {
+// await begins the call of a key unless it is under way, gives it a moment, and tells whether it has ended. The call outlives
+// the look that began it.
+func (l *loop) await(key string, run func(context.Context) error) (ended bool, err error) {
 	if l.call != nil && l.call.key != key {
 		l.abandon()
 	}
 	if l.call == nil {
-		ctx, cancel := context.WithCancel(ctx)
+		ctx, cancel := context.WithCancel(l.ctx)
 		c := &call{key, cancel, make(chan error, 1)}
 		l.call = c
 		l.wg.Go(func() { c.done <- run(ctx) })
@@ -63,7 +64,7 @@ func (l *loop) submit(ctx context.Context, a *app.Application, s sight) error {
 			run.SavepointPath, run.AllowNonRestoredState = path, false
 		}
 	}
-	ended, err := l.await(ctx, "submit "+a.Run.JobID, func(ctx context.Context) error {
+	ended, err := l.await("submit "+a.Run.JobID, func(ctx context.Context) error {
 		path, err := l.bring(ctx, a, run.SavepointPath)
 		if err != nil {
 			return errors.Join(errNoState, err)

@@ -11,6 +11,7 @@ import (
 	"drey/flink"
 	"drey/msf"
 	"drey/reconcile"
+	"drey/runtimes"
 )
 
 const maxKPUs = 64 // of one application (developer guide, "Managed Service for Apache Flink quota")
@@ -41,7 +42,7 @@ func (s *server) openApplications(ctx context.Context) error {
 	}
 	s.opened(s.keeper)
 	s.msf = msf.Open(msf.Config{
-		DB: db, Keeper: s.keeper, Roles: s.iam, Objects: codeReader{s.rights, s.s3}, CodeDir: s.dir("code"), MaxKPUs: maxKPUs, Now: time.Now,
+		DB: db, Keeper: s.keeper, Roles: s.iam, Objects: codeReader{s.rights, s.s3}, CodeDir: s.dir("code"), MaxKPUs: maxKPUs, Compatible: runtimes.Compatible, Now: time.Now,
 		Runtime: func(name string) error {
 			d, err := s.runtimes.Find(name)
 			if err != nil {
