@@ -129,7 +129,6 @@ func TestConfiguration(t *testing.T) {
 		"state.checkpoints.dir": "file:///state/checkpoints", "state.checkpoints.num-retained": "1",
 		"execution.checkpointing.interval": "60000 ms", "execution.checkpointing.min-pause": "5000 ms", "execution.checkpointing.timeout": "60 min",
 		"execution.checkpointing.mode": "EXACTLY_ONCE", "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
-		"restart-strategy.type": "fixed-delay", "restart-strategy.fixed-delay.delay": "10 s",
 		"metrics.reporter.influx.host": "h", "metrics.reporter.influx.db": "tok",
 	} {
 		if got[key] != want {

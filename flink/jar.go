@@ -14,12 +14,15 @@ import (
 
 const maxManifest = 1 << 20
 
-// newestClassVersion is the newest class file that the runtimes of Flink 1.x can load here.
-const newestClassVersion = 61 // Java 17
+// Java is what a runtime loads.
+type Java struct {
+	Release      int // what code should be compiled for, e.g. 11
+	ClassVersion int // of the newest class files that can be loaded, e.g. 61
+}
 
-// CheckJar tells why a jar cannot be run: no archive, no Main-Class, a main class that is missing or was compiled for a
-// newer Java than 17. It reads the archive's directory, the manifest and eight bytes of the main class.
-func CheckJar(path string) error {
+// CheckJar tells why a jar cannot be run: no archive, no Main-Class, a main class that is missing or was compiled for a newer
+// Java than the runtime's. It reads the archive's directory, the manifest and eight bytes of the main class.
+func CheckJar(path string, java Java) error {
 	z, err := zip.OpenReader(path)
 	if err != nil {
 		return errors.New("the file is no jar: it is not a zip archive")
@@ -41,8 +44,8 @@ func CheckJar(path string) error {
 	if _, err := io.ReadFull(f, header[:]); err != nil || binary.BigEndian.Uint32(header[:4]) != 0xCAFEBABE {
 		return fmt.Errorf("the main class %s is no Java class", main)
 	}
-	if v := binary.BigEndian.Uint16(header[6:]); v > newestClassVersion {
-		return fmt.Errorf("UnsupportedClassVersionError: %s has been compiled by a more recent version of the Java Runtime (class file version %d.0, Java %d); this runtime recognizes class file versions up to %d.0. Compile for Java 11 (maven.compiler.release)", main, v, v-44, newestClassVersion)
+	if v := int(binary.BigEndian.Uint16(header[6:])); v > java.ClassVersion {
+		return fmt.Errorf("UnsupportedClassVersionError: %s has been compiled by a more recent version of the Java Runtime (class file version %d.0, Java %d); this runtime recognizes class file versions up to %d.0. Compile for Java %d (maven.compiler.release)", main, v, v-44, java.ClassVersion, java.Release)
 	}
 	return nil
 }

@@ -40,6 +40,9 @@ func write(t testing.TB, body []byte) string {
 	return path
 }
 
+// java11on17 is Flink 1.x here: documented for Java 11, run on 17.
+var java11on17 = Java{Release: 11, ClassVersion: 61}
+
 const manifest = "META-INF/MANIFEST.MF"
 
 func TestCheckJarSaysWhatIsWrong(t *testing.T) {
@@ -60,7 +63,7 @@ func TestCheckJarSaysWhatIsWrong(t *testing.T) {
 		{"a main class that is none", archive(t, map[string]string{manifest: good, "orders/Main.class": "text"}), "no Java class"},
 		{"Java 11", archive(t, map[string]string{manifest: good, "orders/Main.class": class(55)}), ""},
 		{"Java 17", archive(t, map[string]string{manifest: good, "orders/Main.class": class(61)}), ""},
-		{"Java 21", archive(t, map[string]string{manifest: good, "orders/Main.class": class(65)}), "Java 21"},
+		{"Java 21", archive(t, map[string]string{manifest: good, "orders/Main.class": class(65)}), "Compile for Java 11"},
 		{"a name on two lines", archive(t, map[string]string{
 			manifest: "Main-Class: " + long[:40] + "\r\n " + long[40:] + "\r\n", strings.ReplaceAll(long, ".", "/") + ".class": class(55)}), ""},
 		{"a connector that loses records", archive(t, map[string]string{manifest: good, "orders/Main.class": class(55), properties: "artifactId=flink-connector-kinesis\nversion=1.14.6\n"}), "1.14.6"},
@@ -68,7 +71,7 @@ func TestCheckJarSaysWhatIsWrong(t *testing.T) {
 		{"the guide's connector", archive(t, map[string]string{manifest: good, "orders/Main.class": class(55), properties: "version=4.2.0-1.18\n"}), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := CheckJar(write(t, c.jar))
+			err := CheckJar(write(t, c.jar), java11on17)
 			if c.says == "" {
 				if err != nil {
 					t.Errorf("refused: %v", err)
@@ -85,8 +88,19 @@ func TestCheckJarSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// The limit is the runtime's, to the version.
+func TestClassVersionIsTheRuntimes(t *testing.T) {
+	jar := write(t, archive(t, map[string]string{manifest: "Main-Class: M\n", "M.class": class(61)}))
+	for limit, good := range map[int]bool{55: false, 60: false, 61: true, 65: true} {
+		err := CheckJar(jar, Java{Release: limit - 44, ClassVersion: limit})
+		if (err == nil) != good {
+			t.Errorf("class files up to %d: %v", limit, err)
+		}
+	}
+}
+
 func TestOldConnectorIsNamed(t *testing.T) {
-	err := CheckJar(write(t, archive(t, map[string]string{manifest: "Main-Class: M\n", "M.class": class(55), connectorProperties + "/pom.properties": "version=1.13.2\n"})))
+	err := CheckJar(write(t, archive(t, map[string]string{manifest: "Main-Class: M\n", "M.class": class(55), connectorProperties + "/pom.properties": "version=1.13.2\n"})), java11on17)
 	if !errors.Is(err, ErrUnsupportedConnector) {
 		t.Errorf("got %v", err)
 	}
@@ -97,7 +111,7 @@ func FuzzCheckJar(f *testing.F) {
 	f.Add(archive(f, map[string]string{manifest: "Main-Class: orders.Main\n", "orders/Main.class": class(55)}))
 	f.Add(archive(f, map[string]string{manifest: "Main-Class: ../../etc\n"}))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if err := CheckJar(write(t, b)); err == nil && !bytes.Contains(b, []byte("PK")) {
+		if err := CheckJar(write(t, b), java11on17); err == nil && !bytes.Contains(b, []byte("PK")) {
 			t.Error("accepted what is no archive")
 		}
 	})

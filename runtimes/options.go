@@ -32,26 +32,32 @@ func (r Runtime) Render(options map[string]string) []byte {
 // YAML, in which every JSON string is a string.
 func (r Runtime) value(v string) string {
 	if r.ConfFile != "config.yaml" {
-		return strings.ReplaceAll(v, "\n", " ")
+		return strings.NewReplacer("\r", " ", "\n", " ").Replace(v)
 	}
 	quoted, _ := json.Marshal(v) // strings always encode
 	return string(quoted)
 }
 
 // Compatible tells why state that one runtime wrote cannot be restored on another; nil = it can. Versions decide alone, as in
-// the service's own check (developer guide, "In-place version upgrades"; Flink documentation, "Upgrading Applications and
-// Flink Versions"): Flink reads the state of earlier versions, and never of later ones.
+// the service's own check (developer guide, "Precautions and known issues with application upgrades"; Flink documentation,
+// "Upgrading Applications and Flink Versions"): Flink reads the state of earlier versions down to a limit, and never of later
+// ones. State of unknown origin ("") is left to Flink.
 func Compatible(from, to string) error {
-	older, newer := slices.IndexFunc(table, is(from)), slices.IndexFunc(table, is(to))
+	r, err := Lookup(to)
+	if err != nil {
+		return err
+	}
+	order := append(slices.Clone(ended), Names()...)
+	age := func(name string) int { return slices.Index(order, name) }
 	switch {
-	case from == "" || from == to || newer < 0:
+	case from == "":
 		return nil
-	case older < 0:
-		return fmt.Errorf("state of %s cannot be restored on %s: go through FLINK-1_15", from, to)
-	case older > newer:
-		return fmt.Errorf("state of %s (Flink %s) cannot be restored on the older %s (Flink %s)", from, table[older].Flink, to, table[newer].Flink)
+	case age(from) < 0:
+		return fmt.Errorf("%w: %s, which the state is of", ErrUnknown, from)
+	case age(from) > age(to):
+		return fmt.Errorf("state of %s cannot be restored on the older %s (Flink %s): Flink reads no state of later versions", from, to, r.Flink)
+	case r.OldestState != "" && age(from) < age(r.OldestState):
+		return fmt.Errorf("state of %s cannot be restored on %s (Flink %s), which reads state from %s on: go through a runtime between them", from, to, r.Flink, r.OldestState)
 	}
 	return nil
 }
-
-func is(name string) func(Runtime) bool { return func(r Runtime) bool { return r.Name == name } }

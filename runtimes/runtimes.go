@@ -18,15 +18,18 @@ import (
 
 // Runtime is one RuntimeEnvironment of the kinesisanalyticsv2 API.
 type Runtime struct {
-	Name       string            // "FLINK-1_18"
-	Flink      string            // "1.18.1"
-	ConfFile   string            // name of Flink's configuration file; one that ends in .yaml is read as YAML
-	JVMOptions []string          // of every process
-	Overrides  string            // class of the program whose jar stands before Flink on the class path; "" = none
-	Options    map[string]string // Flink's, beside those of the application
-	Renamed    map[string]string // Flink's options by their names in 1.18, where this Flink calls them otherwise
-	sdist      artifact
-	maven      []artifact
+	Name         string            // "FLINK-1_18"
+	Flink        string            // "1.18.1"
+	ConfFile     string            // name of Flink's configuration file; one that ends in .yaml is read as YAML
+	OldestState  string            // the oldest runtime whose state this one reads; "" = every older one's
+	Java         int               // the release that AWS runs it on, and code should be compiled for
+	ClassVersion int               // of the newest class files that can be loaded here, e.g. 61 for Java 17
+	JVMOptions   []string          // of every process
+	Overrides    string            // class of the program whose jar stands before Flink on the class path; "" = none
+	Options      map[string]string // Flink's, beside those of the application
+	Renamed      map[string]string // Flink's options by their names in 1.18, where this Flink calls them otherwise
+	sdist        artifact
+	maven        []artifact
 }
 
 // artifact is a pinned download. Its destination is a folder of the distribution.

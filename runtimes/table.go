@@ -13,7 +13,8 @@ import (
 // distribution brings its JSON layout along.
 var table = []Runtime{
 	{
-		Name: "FLINK-1_15", Flink: "1.15.2", ConfFile: "flink-conf.yaml", JVMOptions: java17, Overrides: masterSwitch, Options: fixedDelay, Renamed: before118,
+		Name: "FLINK-1_15", Flink: "1.15.2", ConfFile: "flink-conf.yaml", Java: 11, ClassVersion: jdk17,
+		JVMOptions: java17, Overrides: masterSwitch, Options: fixedDelay, Renamed: before118,
 		sdist: artifact{"apache-flink-libraries==1.15.2", "d4654d3b10c3bdd470d0860a402032491e90246b4ff1e04252ffbbd10d885746", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:1.15.2", "cfc9a46feb78a7ab6ce2458063b4569c3e369dcb4749984c440c5f136901757c", "plugins/s3-fs-hadoop"},
@@ -23,7 +24,8 @@ var table = []Runtime{
 		},
 	},
 	{
-		Name: "FLINK-1_18", Flink: "1.18.1", ConfFile: "flink-conf.yaml", JVMOptions: java17, Overrides: masterSwitch, Options: fixedDelay,
+		Name: "FLINK-1_18", Flink: "1.18.1", OldestState: "FLINK-1_8", ConfFile: "flink-conf.yaml", Java: 11, ClassVersion: jdk17,
+		JVMOptions: java17, Overrides: masterSwitch, Options: fixedDelay,
 		sdist: artifact{"apache-flink-libraries==1.18.1", "369ce11ab33e5e15cdd349db2f5412dcc2fad163b6a87aa93b927a3631bcca7f", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:1.18.1", "1176e2d95f37b760f3171f50e3250be7ae82f6514e8c974094c22d0066b49965", "plugins/s3-fs-hadoop"},
@@ -33,7 +35,8 @@ var table = []Runtime{
 		},
 	},
 	{
-		Name: "FLINK-1_19", Flink: "1.19.1", ConfFile: "flink-conf.yaml", JVMOptions: java17, Overrides: masterSwitch, Options: exponentialDelay,
+		Name: "FLINK-1_19", Flink: "1.19.1", OldestState: "FLINK-1_8", ConfFile: "flink-conf.yaml", Java: 11, ClassVersion: jdk17,
+		JVMOptions: java17, Overrides: masterSwitch, Options: exponentialDelay,
 		sdist: artifact{"apache-flink-libraries==1.19.1", "f5e6a896e8e931120be74ae0425b604743f95baddd50406277fc3a600153484d", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:1.19.2", "878489d43bed0d95deb70dc90e5252632b72e3e8ac78ff0bbd8df6b66af198b5", "plugins/s3-fs-hadoop"},
@@ -43,7 +46,8 @@ var table = []Runtime{
 		},
 	},
 	{
-		Name: "FLINK-1_20", Flink: "1.20.5", ConfFile: "flink-conf.yaml", JVMOptions: java17, Overrides: masterSwitch, Options: exponentialDelay,
+		Name: "FLINK-1_20", Flink: "1.20.5", OldestState: "FLINK-1_8", ConfFile: "flink-conf.yaml", Java: 11, ClassVersion: jdk17,
+		JVMOptions: java17, Overrides: masterSwitch, Options: exponentialDelay,
 		sdist: artifact{"apache-flink-libraries==1.20.5", "e6aee62ea1a1fe7b32e28894ad079f3f1a50a372a4caac3df52405267f4228c8", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:1.20.1", "4dabe5d51519984f88d677c477b99c5e18cec924af2e41816da67df527a5c679", "plugins/s3-fs-hadoop"},
@@ -53,7 +57,8 @@ var table = []Runtime{
 		},
 	},
 	{
-		Name: "FLINK-2_2", Flink: "2.2.1", ConfFile: "config.yaml", JVMOptions: java17, Options: strict, Renamed: since20,
+		Name: "FLINK-2_2", Flink: "2.2.1", OldestState: "FLINK-1_8", ConfFile: "config.yaml", Java: 17, ClassVersion: jdk17,
+		JVMOptions: java17, Options: strict, Renamed: since20,
 		sdist: artifact{"apache-flink-libraries==2.2.1", "eec27ffa86d01184de7f5ab668c479c83cdb75ebc7fba8091307da4f1a9d3348", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:2.2.0", "fe14908b4d04c2fb199bf5c9dddfa80fd6b64d7a6decb3cc8826e644c5449262", "plugins/s3-fs-hadoop"},
@@ -62,7 +67,8 @@ var table = []Runtime{
 		},
 	},
 	{
-		Name: "FLINK-2_3", Flink: "2.3.0", ConfFile: "config.yaml", JVMOptions: java17, Options: strict, Renamed: since20,
+		Name: "FLINK-2_3", Flink: "2.3.0", OldestState: "FLINK-1_8", ConfFile: "config.yaml", Java: 17, ClassVersion: jdk17,
+		JVMOptions: java17, Options: strict, Renamed: since20,
 		sdist: artifact{"apache-flink-libraries==2.3.0", "570bf8831d3c1336311e924e97119e52d8842e5485a4a7709ff9a92db709b006", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:2.3.0", "5a3de2daac49e9df1783367391f994dace3bfa18c168b45c3d4563decca7d3d0", "plugins/s3-fs-hadoop"},
@@ -111,6 +117,14 @@ var since20 = map[string]string{
 	"state.savepoints.dir":           "execution.checkpointing.savepoint-dir",
 	"state.checkpoints.num-retained": "execution.checkpointing.num-retained",
 }
+
+// jdk17 is the newest class file version that the JDK loads which all runtimes have here (JVM Specification, "The ClassFile
+// Structure").
+const jdk17 = 61
+
+// ended are runtimes that are no longer offered, oldest first. Their state may be about (developer guide, "Earlier version
+// information for Managed Service for Apache Flink").
+var ended = []string{"FLINK-1_6", "FLINK-1_8", "FLINK-1_11", "FLINK-1_13"}
 
 // java17 is what Flink 1.x needs of JDK 17 (env.java.opts.all of Flink's default configuration).
 var java17 = []string{
