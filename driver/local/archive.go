@@ -65,7 +65,8 @@ func (d *Driver) train(ctx context.Context, t tools, dist runtimes.Distribution,
 	h, err := trainer.Ensure(ctx, driver.Cluster{
 		ID: "training", Runtime: dist.Name, TaskManagers: 1, SlotsPerTaskManager: 1, MemoryPerTaskManager: 1536 * mebi, State: work, Jar: jar,
 		Configuration: map[string]string{
-			"state.backend.type": "rocksdb", "state.backend.incremental": "true", "jobmanager.scheduler": "adaptive",
+			"state.backend.type": "rocksdb", "state.backend.incremental": "true", "jobmanager.scheduler": "Adaptive",
+			"execution.checkpointing.interval": "200 ms",
 			"state.checkpoints.dir": "file://" + filepath.Join(work, "checkpoints"),
 		},
 	})

@@ -21,7 +21,6 @@ import org.apache.flink.util.Collector;
 public final class Training {
   public static void main(String[] args) throws Exception {
     StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
-    env.enableCheckpointing(200);
     env.addSource(new Counter())
         .returns(Types.LONG)
         .assignTimestampsAndWatermarks(

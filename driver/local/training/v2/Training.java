@@ -13,7 +13,6 @@ import org.apache.flink.util.Collector;
 public final class Training {
   public static void main(String[] args) throws Exception {
     StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
-    env.enableCheckpointing(200);
     env.fromSequence(0, Long.MAX_VALUE)
         .map(
             n -> {
