@@ -67,7 +67,7 @@ func (d *Driver) train(ctx context.Context, t tools, dist runtimes.Distribution,
 		Configuration: map[string]string{
 			"state.backend.type": "rocksdb", "state.backend.incremental": "true", "jobmanager.scheduler": "Adaptive",
 			"execution.checkpointing.interval": "200 ms",
-			"state.checkpoints.dir": "file://" + filepath.Join(work, "checkpoints"),
+			"state.checkpoints.dir":            "file://" + filepath.Join(work, "checkpoints"),
 		},
 	})
 	if err == nil {
