@@ -127,7 +127,7 @@ func TestConfiguration(t *testing.T) {
 	for key, want := range map[string]string{
 		"parallelism.default": "3", "state.backend.type": "rocksdb", "state.backend.incremental": "true",
 		"state.checkpoints.dir": "file:///state/checkpoints", "state.checkpoints.num-retained": "1",
-		"execution.checkpointing.interval": "60000 ms", "execution.checkpointing.min-pause": "5000 ms", "execution.checkpointing.timeout": "60 min",
+		"execution.checkpointing.interval": "1 min", "execution.checkpointing.min-pause": "5 s", "execution.checkpointing.timeout": "1 h",
 		"execution.checkpointing.mode": "EXACTLY_ONCE", "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
 		"metrics.reporter.influx.host": "h", "metrics.reporter.influx.db": "tok",
 	} {

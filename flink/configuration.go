@@ -43,10 +43,10 @@ func Configuration(s Settings) map[string]string {
 		"heartbeat.timeout":              "15000",
 	}
 	if s.Checkpointing {
-		o["execution.checkpointing.interval"] = millis(s.CheckpointInterval)
-		o["execution.checkpointing.min-pause"] = millis(s.MinPause)
+		o["execution.checkpointing.interval"] = duration(s.CheckpointInterval)
+		o["execution.checkpointing.min-pause"] = duration(s.MinPause)
 		o["execution.checkpointing.mode"] = "EXACTLY_ONCE"
-		o["execution.checkpointing.timeout"] = "60 min"
+		o["execution.checkpointing.timeout"] = duration(time.Hour)
 		o["execution.checkpointing.max-concurrent-checkpoints"] = "1"
 		// Retained, so that a job can go on after its JobManager was killed.
 		o["execution.checkpointing.externalized-checkpoint-retention"] = "RETAIN_ON_CANCELLATION"
@@ -61,4 +61,15 @@ func Configuration(s Settings) map[string]string {
 	return o
 }
 
-func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) + " ms" }
+// duration spells a duration as Flink itself does: from 2.0 on it compares the texts to tell what a program has changed.
+func duration(d time.Duration) string {
+	for _, unit := range []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}} {
+		if d > 0 && d%unit.size == 0 {
+			return strconv.FormatInt(int64(d/unit.size), 10) + " " + unit.name
+		}
+	}
+	return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
+}

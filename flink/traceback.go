@@ -87,6 +87,9 @@ func pythonReason(text string) string {
 	if reason == "" {
 		return ""
 	}
+	if _, thrown, ok := strings.Cut(reason, "\n: "); ok && strings.HasPrefix(reason, "py4j.protocol.Py4JJavaError") {
+		return RootCause(thrown) // Java threw it
+	}
 	frames := slices.DeleteFunc(slices.Clone(lines[begin+1:end]), isMarker)
 	frames = frames[max(0, len(frames)-2*maxFrames):]
 	for len(frames) > 0 && !strings.HasPrefix(frames[0], "  File ") { // the rest of a frame that is left out

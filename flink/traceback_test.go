@@ -56,6 +56,9 @@ func TestScriptReason(t *testing.T) {
 		{"CutTraceback", "Traceback (most recent call last):\n  File", "  File\nTraceback"},
 		{"DeepTraceback", strings.Replace(traceback, "    ^^^^^^\n", strings.Repeat("  File \"/a.py\", line 1, in a\n", 7)+strings.Repeat("  File \"/b.py\", line 1, in b\n    b()\n", 7), 1),
 			"ValueError: no orders\n  File \"/b.py\""},
+		{"ThrownByJava", strings.ReplaceAll(traceback, "ValueError: no orders", "py4j.protocol.Py4JJavaError: An error occurred while calling o0.execute.\n"+
+			": org.apache.flink.util.FlinkException: failed\n\tat a.B.c(B.java:1)\nCaused by: java.lang.IllegalStateException: no orders\n\tat d.E.f(E.java:2)\n"),
+			"java.lang.IllegalStateException: no orders\n\tat d.E.f(E.java:2)\nwrapped in"},
 		{"Nothing", "\n", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -97,11 +97,15 @@ var (
 //go:embed programconfig.txt
 var programConfig string
 
+// pythonDependencies are what add_python_file, add_python_archive and set_python_requirements set beside the keys python.internal.*
+// of the list, which nothing else sets.
+var pythonDependencies = []string{"python.files", "python.archives", "python.requirements"}
+
 // strict is 2.2 and later: a program that sets what is not on the list is refused by Flink (developer guide, "Programmatic Flink
 // configuration properties").
 var strict = func() map[string]string {
 	options := maps.Clone(exponentialDelay)
-	allowed, _ := json.Marshal(strings.Fields(programConfig)) // strings always encode
+	allowed, _ := json.Marshal(append(strings.Fields(programConfig), pythonDependencies...)) // strings always encode
 	options["execution.program-config.enabled"] = "false"
 	options["execution.program-config.wildcards"] = string(allowed)
 	return options
