@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -74,6 +75,8 @@ func compileHostile(classpath string) ([]byte, error) {
 	err = z.Close()
 	return jar.Bytes(), err
 }
+
+const patience = 9000 // looks, 10 ms apart, until a machine that is busy has done what it should
 
 // attacker is a cluster whose application does harm.
 type attacker struct {
@@ -147,7 +150,7 @@ func (a *attacker) attempts(t *testing.T, where string, orders ...string) map[st
 	t.Helper()
 	findings, answer := a.order(t, where, orders...)
 	var body []byte
-	for range 3000 {
+	for range patience {
 		var err error
 		if body, err = os.ReadFile(findings); err == nil {
 			break
@@ -196,13 +199,13 @@ func alive(t *testing.T, d *local.Driver, h driver.Handle) bool {
 // awaitExit gives the reason for which a process ended.
 func awaitExit(t *testing.T, d *local.Driver, h driver.Handle, name string) string {
 	t.Helper()
-	for range 3000 {
+	for range patience {
 		r, err := d.Inspect(t.Context(), h)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, p := range r.Processes {
-			if p.Name == name && !p.Alive && p.Exit != "" {
+			if p.Name == name && !p.Alive && !strings.Contains(p.Exit, "not recorded") {
 				return p.Exit
 			}
 		}
@@ -252,7 +255,7 @@ func free(t *testing.T, dir string) int64 {
 func (a *attacker) awaitOutput(t *testing.T, most int64) {
 	t.Helper()
 	path := filepath.Join(a.driver.Dir, a.cluster.ID, "run", taskManager+".out")
-	for range 500 {
+	for range patience {
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
@@ -274,19 +277,10 @@ func (a *attacker) awaitFailure(t *testing.T, answer string) string {
 	if err := json.Unmarshal([]byte(answer), &submitted); err != nil || submitted.ID == "" {
 		t.Fatalf("no job: %.500s", answer)
 	}
-	r, err := a.driver.Inspect(t.Context(), a.handle)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var connections flink.Connections
-	defer connections.Close()
-	client := connections.At(r.RESTAddress)
-	for range 3000 {
-		if job, err := client.Job(t.Context(), submitted.ID); err == nil && job.State == "FAILED" {
-			cause, err := client.Exception(t.Context(), submitted.ID)
-			if err != nil {
-				t.Fatal(err)
-			}
+	client := a.client(t)
+	for range patience {
+		if cause, err := client.Exception(t.Context(), submitted.ID); err == nil && cause != "" {
+			a.cancelJobs(t)
 			return cause
 		}
 		<-time.After(10 * time.Millisecond)
@@ -295,11 +289,84 @@ func (a *attacker) awaitFailure(t *testing.T, answer string) string {
 	return ""
 }
 
+func (a *attacker) client(t *testing.T) *flink.Client {
+	t.Helper()
+	r, err := a.driver.Inspect(t.Context(), a.handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	connections := new(flink.Connections)
+	t.Cleanup(connections.Close)
+	return connections.At(r.RESTAddress)
+}
+
+// cancelJobs ends what Flink would restart.
+func (a *attacker) cancelJobs(t *testing.T) {
+	t.Helper()
+	r, err := a.driver.Inspect(t.Context(), a.handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := a.client(t)
+	for range patience {
+		resp, err := http.Get(r.RESTAddress + "/jobs")
+		if err != nil {
+			return // without a JobManager there are no jobs
+		}
+		var all struct{ Jobs []struct{ ID, Status string } }
+		err = json.NewDecoder(resp.Body).Decode(&all)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := 0
+		for _, job := range all.Jobs {
+			if !slices.Contains([]string{"FAILED", "CANCELED", "FINISHED"}, job.Status) {
+				left++
+				_ = client.Cancel(t.Context(), job.ID) // it may have ended
+			}
+		}
+		if left == 0 {
+			return
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	t.Fatal("a job does not end")
+}
+
 // revive starts what is dead again, as the keeper does.
 func (a *attacker) revive(t *testing.T) {
 	t.Helper()
+	a.cancelJobs(t)
 	if _, err := a.driver.Ensure(t.Context(), a.cluster); err != nil {
 		t.Fatal(err)
 	}
 	awaitSlots(t, a.driver, a.handle, 1)
+}
+
+// act runs a subtest that leaves the cluster as it found it, whatever comes of it.
+func (a *attacker) act(t *testing.T, name string, f func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) {
+		defer func() {
+			if t.Failed() {
+				killIfAlive(t, a, taskManager)
+				a.revive(t)
+			}
+		}()
+		f(t)
+	})
+}
+
+func killIfAlive(t *testing.T, a *attacker, name string) {
+	t.Helper()
+	r, err := a.driver.Inspect(t.Context(), a.handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range r.Processes {
+		if p.Name == name && p.Alive {
+			kill(t, filepath.Join(a.driver.Dir, a.cluster.ID, "run", name+".info"))
+			awaitExit(t, a.driver, a.handle, name)
+		}
+	}
 }

@@ -325,7 +325,7 @@ func (d *Driver) end(ctx context.Context, dir string, procs []*process) error {
 		if err != nil {
 			return fmt.Errorf("stop %s: %w", proc.Name, err)
 		}
-		d.limits.remove(filepath.Base(dir), proc.Name)
+		d.limits.remove(filepath.Base(dir), proc)
 	}
 	return nil
 }

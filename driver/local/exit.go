@@ -16,7 +16,7 @@ func (d *Driver) exit(dir string, p *process) string {
 	if reason, err := os.ReadFile(endPath(dir, p.Name)); err == nil {
 		return string(reason)
 	}
-	reason := d.limits.killed(filepath.Base(dir), p.Name)
+	reason := d.limits.killed(filepath.Base(dir), p)
 	if reason == "" {
 		reason = p.ended()
 	}

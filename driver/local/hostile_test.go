@@ -133,7 +133,7 @@ func TestHostileApplicationHurtsItselfOnly(t *testing.T) {
 			t.Error("the neighbour is hurt")
 		}
 	}
-	t.Run("CPU", func(t *testing.T) {
+	a.act(t, "CPU", func(t *testing.T) {
 		before, began := a.cpuSeconds(t), time.Now()
 		a.attempts(t, inTask, "spin 3000")
 		if used, most := a.cpuSeconds(t)-before, time.Since(began).Seconds()*1.25+0.2; used > most {
@@ -141,19 +141,19 @@ func TestHostileApplicationHurtsItselfOnly(t *testing.T) {
 		}
 		unhurt(t)
 	})
-	t.Run("Output", func(t *testing.T) {
+	a.act(t, "Output", func(t *testing.T) {
 		a.attempts(t, inTask, "print 64")
 		a.awaitOutput(t, 8<<20)
 		unhurt(t)
 	})
-	t.Run("HeapInTask", func(t *testing.T) {
+	a.act(t, "HeapInTask", func(t *testing.T) {
 		_, answer := a.order(t, inTask, "heap")
 		if cause := a.awaitFailure(t, <-answer); !strings.Contains(cause, "OutOfMemoryError") {
 			t.Errorf("the job failed with %.500q", cause)
 		}
 		unhurt(t)
 	})
-	t.Run("ForkBomb", func(t *testing.T) {
+	a.act(t, "ForkBomb", func(t *testing.T) {
 		said := strings.Fields(a.attempts(t, inTask, "bomb")["bomb"]) // a complaint of the shell, and a number
 		if n, err := strconv.Atoi(said[len(said)-1]); err != nil || n < 100 || n > 4096 {
 			t.Errorf("%d processes were started: %v", n, said)
@@ -173,7 +173,7 @@ func TestHostileApplicationHurtsItselfOnly(t *testing.T) {
 		// Flink's own end waits for main(), which waits for it: after 5 s it halts.
 		{"Exit", inMain, jobManager, "exit 7", "it ended with exit code 239 (a fatal error of Flink, or System.exit in the application's code)"},
 	} {
-		t.Run(act.name, func(t *testing.T) {
+		a.act(t, act.name, func(t *testing.T) {
 			a.order(t, act.where, act.order)
 			if exit := awaitExit(t, d, a.handle, act.process); !strings.HasPrefix(exit, act.exit) {
 				t.Errorf("exit %q, want %q", exit, act.exit)
@@ -182,7 +182,7 @@ func TestHostileApplicationHurtsItselfOnly(t *testing.T) {
 			a.revive(t)
 		})
 	}
-	t.Run("DiskOfAll", func(t *testing.T) {
+	a.act(t, "DiskOfAll", func(t *testing.T) {
 		junk := filepath.Join(mine.State, "junk")
 		a.order(t, inTask, "fill "+junk+" 320")
 		if exit := awaitExit(t, d, a.handle, taskManager); !strings.HasPrefix(exit, "killed: the disk has only ") {
@@ -201,7 +201,7 @@ func TestHostileApplicationHurtsItselfOnly(t *testing.T) {
 		a.revive(t)
 	})
 	// A JobManager without memory answers or ends, as it happens.
-	t.Run("HeapInMain", func(t *testing.T) {
+	a.act(t, "HeapInMain", func(t *testing.T) {
 		_, answer := a.order(t, inMain, "heap")
 		if said := <-answer; !strings.Contains(said, "OutOfMemoryError") && !strings.Contains(said, "EOF") && !strings.Contains(said, "reset") {
 			t.Errorf("the JobManager said %.500q", said)

@@ -89,7 +89,8 @@ func usable(dir, file string) string {
 	return dir
 }
 
-func groupName(cluster, process string) string { return cluster + "." + process }
+// groupName is new for each start of a process: what the kernel counted for an earlier one is not said of the next.
+func groupName(cluster string, p *process) string { return cluster + "." + p.Name + "." + p.Token }
 
 const cpuPeriod = 100_000 // µs
 
@@ -127,12 +128,12 @@ func (l limits) apply(cluster string, p *process, memory int64, cpu float64, m m
 		if c.dir == "" {
 			continue
 		}
-		if err := group(filepath.Join(c.dir, groupName(cluster, p.Name)), pids, c.settings); err != nil {
+		if err := group(filepath.Join(c.dir, groupName(cluster, p)), pids, c.settings); err != nil {
 			return err
 		}
 	}
 	if l.network != "" {
-		dir := filepath.Join(l.network, groupName(cluster, p.Name))
+		dir := filepath.Join(l.network, groupName(cluster, p))
 		if err := group(dir, pids, nil); err != nil {
 			return err
 		}
@@ -184,12 +185,12 @@ func write(file, value string) error {
 }
 
 // killed tells whether the kernel ended something of a process for want of memory; "" = it did not, or nobody knows.
-func (l limits) killed(cluster, process string) string {
+func (l limits) killed(cluster string, p *process) string {
 	events, limit := "memory.oom_control", "memory.limit_in_bytes"
 	if l.version2 {
 		events, limit = "memory.events", "memory.max"
 	}
-	dir := filepath.Join(l.memory, groupName(cluster, process))
+	dir := filepath.Join(l.memory, groupName(cluster, p))
 	body, err := os.ReadFile(filepath.Join(dir, events))
 	if err != nil {
 		return ""
@@ -213,18 +214,25 @@ const (
 	removePause = 5 * time.Millisecond
 )
 
-// remove drops the groups of a process that has ended. The kernel lets go of the dead with a little delay; a group that it
-// still holds then stays, empty.
-func (l limits) remove(cluster, process string) {
+// remove drops the groups of a process that has ended, and those of its earlier starts that are left. The kernel lets go of
+// the dead with a little delay; a group that it still holds then stays, empty.
+func (l limits) remove(cluster string, p *process) {
 	for _, dir := range []string{l.memory, l.cpu, l.pids, l.network} {
 		if dir == "" {
 			continue
 		}
-		for range removeTries {
-			if err := os.Remove(filepath.Join(dir, groupName(cluster, process))); !errors.Is(err, syscall.EBUSY) {
-				break
-			}
-			time.Sleep(removePause)
+		groups, _ := filepath.Glob(filepath.Join(dir, cluster+"."+p.Name+".*")) // the pattern is well-formed
+		for _, group := range groups {
+			removeGroup(group)
 		}
+	}
+}
+
+func removeGroup(dir string) {
+	for range removeTries {
+		if err := os.Remove(dir); !errors.Is(err, syscall.EBUSY) {
+			return
+		}
+		time.Sleep(removePause)
 	}
 }
