@@ -127,11 +127,16 @@ func loadProgram(a *assembly, kind, attach uint32) (int, error) {
 		kind: kind, instructions: uint32(len(a.code)), attach: attach,
 		code: uint64(uintptr(unsafe.Pointer(&code[0]))), licence: uint64(uintptr(unsafe.Pointer(&licence[0]))),
 	}
-	fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&attributes)), unsafe.Sizeof(attributes))
-	if errno != 0 {
-		return -1, fmt.Errorf("load a BPF program: %w", errno)
+	for {
+		fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&attributes)), unsafe.Sizeof(attributes))
+		switch errno {
+		case 0:
+			return int(fd), nil
+		case unix.EAGAIN, unix.EINTR: // a signal came; Go's scheduler sends many
+		default:
+			return -1, fmt.Errorf("load a BPF program: %w", errno)
+		}
 	}
-	return int(fd), nil
 }
 
 // attachProgram puts a program in the place of the one that a control group has of its kind.
