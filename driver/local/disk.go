@@ -33,12 +33,17 @@ type watch struct {
 func (w *watch) run(ctx context.Context) {
 	ticker := time.NewTicker(diskTick)
 	defer ticker.Stop()
+	failed := ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if err := w.tick(ctx); err != nil && ctx.Err() == nil {
+			err := w.tick(ctx)
+			if err == nil {
+				failed = ""
+			} else if ctx.Err() == nil && err.Error() != failed {
+				failed = err.Error() // says it once
 				w.driver.Log.Warn("watch the disk", "error", err)
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -113,14 +112,7 @@ func TestHostileApplicationHurtsItselfOnly(t *testing.T) {
 	}
 	dir := memoryDir(t)
 	reserve := free(t, dir) - 256<<20
-	d, err := local.Open(local.Config{
-		Dir: dir, Runtimes: library(t), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		DiskMax: 64 << 20, DiskReserve: reserve,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = d.Close() })
+	d := openWith(t, local.Config{Dir: dir, Runtimes: library(t), DiskMax: 64 << 20, DiskReserve: reserve})
 	victim, mine := small("victim"), small("mine")
 	mine.State = filepath.Join(dir, "state", "mine")
 	neighbour := start(t, d, victim)

@@ -35,10 +35,22 @@ func library(t testing.TB) runtimes.Library {
 
 func open(t *testing.T, dir string) *local.Driver {
 	t.Helper()
-	d, err := local.Open(local.Config{Dir: dir, Runtimes: library(t), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	return openWith(t, local.Config{Dir: dir, Runtimes: library(t)})
+}
+
+// openWith makes a driver that logs to the test, and ends with it.
+func openWith(t *testing.T, c local.Config) *local.Driver {
+	t.Helper()
+	c.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	d, err := local.Open(c)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return d
 }
 

@@ -27,7 +27,8 @@ func jvm(t *testing.T, dir, cluster, process string) int {
 			t.Fatal(err)
 		}
 		if f := strings.Fields(string(children)); len(f) == 1 {
-			if exe, err := os.Readlink("/proc/" + f[0] + "/exe"); err == nil && filepath.Base(exe) == "java" {
+			// The command line comes after the program.
+			if line, err := os.ReadFile("/proc/" + f[0] + "/cmdline"); err == nil && strings.HasSuffix(strings.Split(string(line), "\x00")[0], "/bin/java") {
 				child, err := strconv.Atoi(f[0])
 				if err != nil {
 					t.Fatal(err)

@@ -67,6 +67,7 @@ func BenchmarkStart(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer d.Close()
 	if err := d.MakeClassArchives(b.Context(), "FLINK-1_18"); err != nil {
 		b.Fatal(err)
 	}
@@ -76,6 +77,7 @@ func BenchmarkStart(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
+			defer d.Close()
 			for i := 0; b.Loop(); i++ {
 				startAndStop(b, d, fmt.Sprintf("c%d", i))
 			}
@@ -127,9 +129,6 @@ func TestDamagedClassArchiveBreaksNoStart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d, err := local.Open(local.Config{Dir: t.TempDir(), Runtimes: l, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := openWith(t, local.Config{Dir: t.TempDir(), Runtimes: l})
 	awaitSlots(t, d, start(t, d, small("c")), 1)
 }

@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"log/slog"
 	"math/big"
 	"os"
 	"os/exec"
@@ -47,12 +46,7 @@ func authority(t *testing.T) (path string, body []byte) {
 func TestSandboxTrustsTheAuthority(t *testing.T) {
 	ca, body := authority(t)
 	dir := t.TempDir()
-	d, err := local.Open(local.Config{
-		Dir: dir, Runtimes: library(t), CAPEM: ca, Resolver: "127.0.77.1", Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := openWith(t, local.Config{Dir: dir, Runtimes: library(t), CAPEM: ca, Resolver: "127.0.77.1"})
 	start(t, d, small("c"))
 	root := fmt.Sprintf("/proc/%d/root", jvm(t, dir, "c", "flink-taskmanager-1-1"))
 
