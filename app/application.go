@@ -168,6 +168,7 @@ type Operation struct {
 
 	Step     StepKind  // what is being done, for deadlines and messages
 	StepFrom time.Time // since when
+	Flushed  bool      // the job has taken a checkpoint, or could not, before it is stopped
 	Trigger  string    // of the savepoint under way; "" = none asked for yet
 	Snapshot string    // name of the snapshot that is taken first; "" = none
 	Wanted   Restore   // where the new job's state comes from, for starts and updates

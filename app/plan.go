@@ -11,24 +11,25 @@ type StepKind string
 
 // The steps.
 const (
-	Idle          StepKind = "idle"           // nothing to do
-	Wait          StepKind = "wait"           // something is under way; look again soon
-	EnsureCluster StepKind = "ensure cluster" // start what is missing of the cluster of the wanted version
-	StopCluster   StepKind = "stop cluster"   // end all JVMs
-	Submit        StepKind = "submit job"     // hand the job to the JobManager
-	Reach         StepKind = "reach running"  // note that all tasks run
-	CheckState    StepKind = "check state"    // see whether the state fits the new code
-	TakeSavepoint StepKind = "take savepoint" // stop the job with a savepoint
-	KeepSnapshot  StepKind = "keep snapshot"  // note where the savepoint is
-	CancelJob     StepKind = "cancel job"     // end the job without a savepoint
-	BeginRun      StepKind = "begin run"      // take over the new version
-	RollBack      StepKind = "roll back"      // close the operation as failed and return to the version before
-	Fail          StepKind = "fail"           // note the failure; the rest only cleans up after it
-	Finish        StepKind = "finish"         // close the operation
-	EndRun        StepKind = "end run"        // the job has ended by itself
-	Erase         StepKind = "erase"          // remove the application and its state
-	Report        StepKind = "report failure" // tell the log about a new root exception
-	NoteDown      StepKind = "note downtime"  // remember since when the cluster is broken
+	Idle          StepKind = "idle"            // nothing to do
+	Wait          StepKind = "wait"            // something is under way; look again soon
+	EnsureCluster StepKind = "ensure cluster"  // start what is missing of the cluster of the wanted version
+	StopCluster   StepKind = "stop cluster"    // end all JVMs
+	Submit        StepKind = "submit job"      // hand the job to the JobManager
+	Reach         StepKind = "reach running"   // note that all tasks run
+	CheckState    StepKind = "check state"     // see whether the state fits the new code
+	Flush         StepKind = "take checkpoint" // for sources that keep, at a stop, the positions of the last one
+	TakeSavepoint StepKind = "take savepoint"  // stop the job with a savepoint
+	KeepSnapshot  StepKind = "keep snapshot"   // note where the savepoint is
+	CancelJob     StepKind = "cancel job"      // end the job without a savepoint
+	BeginRun      StepKind = "begin run"       // take over the new version
+	RollBack      StepKind = "roll back"       // close the operation as failed and return to the version before
+	Fail          StepKind = "fail"            // note the failure; the rest only cleans up after it
+	Finish        StepKind = "finish"          // close the operation
+	EndRun        StepKind = "end run"         // the job has ended by itself
+	Erase         StepKind = "erase"           // remove the application and its state
+	Report        StepKind = "report failure"  // tell the log about a new root exception
+	NoteDown      StepKind = "note downtime"   // remember since when the cluster is broken
 	NoteUp        StepKind = "note uptime"
 )
 
@@ -85,7 +86,8 @@ const (
 	StartTimeout     = 5 * time.Minute
 	SavepointTimeout = 10 * time.Minute
 	CancelTimeout    = time.Minute
-	SettleTime       = 10 * time.Second // on two busy cores a consumer is refused its stream several seconds after its task began
+	MinSettleTime    = 10 * time.Second // a consumer may be refused its stream several seconds after its task began
+	MaxSettleTime    = time.Minute
 )
 
 // Plan names the next step for an application.
@@ -223,10 +225,15 @@ func settle(a *Application, o Observed, now time.Time) Step {
 		return Step{Kind: Fail, Error: o.Job.Exception}
 	case o.Job != nil && o.Job.Exception != "":
 		return Step{Kind: Finish, Error: o.Job.Exception}
-	case o.Job != nil && o.Job.ended(), now.Sub(a.Run.Reached) >= SettleTime:
+	case o.Job != nil && o.Job.ended(), now.Sub(a.Run.Reached) >= settleTime(a):
 		return Step{Kind: Finish}
 	}
 	return Step{Kind: Wait}
+}
+
+// settleTime is how long a job has to stay up: as long as its launch took, for what is slow to start is slow to fail.
+func settleTime(a *Application) time.Duration {
+	return min(max(a.Run.Reached.Sub(a.Operation.StepFrom), MinSettleTime), MaxSettleTime)
 }
 
 // stop ends a run, with a snapshot first if the operation names one.
@@ -247,6 +254,8 @@ func quiesce(a *Application, o Observed, now time.Time) (Step, bool) {
 		return Step{}, false
 	}
 	switch {
+	case !op.Flushed && op.Trigger == "" && o.Answers:
+		return Step{Kind: Flush}, true
 	case op.Trigger == "":
 		return Step{Kind: TakeSavepoint}, true
 	case o.Savepoint != nil && o.Savepoint.Failure != "":

@@ -120,6 +120,8 @@ func store(a *app.Application, word string) error {
 		a.Operation.StepFrom = ago(value)
 	case "snapshot":
 		a.Operation.Snapshot = "s"
+	case "flushed":
+		a.Operation.Flushed = true
 	case "trigger":
 		a.Operation.Trigger = "t"
 	case "stopped":

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -134,7 +133,6 @@ func (g *guide) checkTotals(t *testing.T) {
 }
 
 func (g *guide) update(t *testing.T) {
-	g.awaitCheckpoint(time.Now())
 	before := len(g.shop.received)
 	if status, message := g.application.ended(g.application.operationOf(g.server.guide("09-update.sh"))); status != "SUCCESSFUL" {
 		t.Fatalf("the update is %s: %s", status, message)
@@ -157,17 +155,6 @@ func (g *guide) update(t *testing.T) {
 	if len(snapshots.SnapshotSummaries) != 1 || snapshots.SnapshotSummaries[0].SnapshotStatus != "READY" {
 		t.Errorf("the update left the snapshots %+v", snapshots)
 	}
-}
-
-// awaitCheckpoint waits for a checkpoint after a moment, which the application's log tells. The Kinesis connector 4.2.0
-// keeps, when a job stops with a savepoint, the positions that the last checkpoint knew (FLINK-35115): what it read since
-// would be read again after the update.
-func (g *guide) awaitCheckpoint(since time.Time) {
-	g.t.Helper()
-	g.await("a checkpoint", 2*time.Minute, func() bool {
-		return g.aws("logs", "filter-log-events", "--log-group-name", "/aws/kinesis-analytics/order-processor", "--filter-pattern", `"Completed checkpoint"`,
-			"--start-time", strconv.FormatInt(since.UnixMilli(), 10), "--query", "length(events)") != "0"
-	})
 }
 
 // monitor wants datapoints that are true: what they say is compared to what happened.

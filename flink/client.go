@@ -19,8 +19,9 @@ import (
 var ErrNotFound = errors.New("flink: not found")
 
 const (
-	callTimeout = 5 * time.Second
-	maxAnswer   = 16 << 20
+	callTimeout  = 5 * time.Second
+	pollInterval = 50 * time.Millisecond
+	maxAnswer    = 16 << 20
 )
 
 // Connections are shared by the clients of all clusters.
@@ -189,6 +190,40 @@ func (c *Client) Cancel(ctx context.Context, id string) error {
 	ctx, cancel := short(ctx)
 	defer cancel()
 	return c.call(ctx, http.MethodPatch, "/jobs/"+id+"?mode=cancel", nil, nil)
+}
+
+// Checkpoint makes the job take a checkpoint, and waits for it.
+func (c *Client) Checkpoint(ctx context.Context, id, trigger string) error {
+	path := "/jobs/" + id + "/checkpoints"
+	if err := c.call(ctx, http.MethodPost, path, map[string]string{"triggerId": trigger}, nil); err != nil {
+		return err
+	}
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for {
+		var s struct {
+			Status    struct{ ID string }
+			Operation struct {
+				Failure struct {
+					Stack string `json:"stack-trace"`
+				} `json:"failure-cause"`
+			}
+		}
+		err := c.call(ctx, http.MethodGet, path+"/"+trigger, nil, &s)
+		switch {
+		case err != nil:
+			return err
+		case s.Operation.Failure.Stack != "":
+			return errors.New(RootCause(s.Operation.Failure.Stack))
+		case s.Status.ID == "COMPLETED":
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
 }
 
 // StopWithSavepoint asks the job to stop with a savepoint below dir. The trigger, 32 hex digits of the caller's choice,

@@ -31,6 +31,8 @@ func (l *loop) act(ctx context.Context, a *app.Application, s sight, step app.St
 		return l.submit(ctx, a, s)
 	case app.CheckState:
 		return l.checkState(ctx, a, s)
+	case app.Flush:
+		return l.flush(ctx, a, s)
 	case app.TakeSavepoint:
 		return l.takeSavepoint(ctx, a, s)
 	case app.KeepSnapshot:
@@ -223,6 +225,28 @@ func (l *loop) stopCluster(ctx context.Context, a *app.Application, s sight) err
 		if op := a.Operation; op != nil && (op.Kind == app.Stop || op.Kind == app.ForceStop) {
 			op.Stopped = true
 		}
+		return nil
+	})
+}
+
+const flushTimeout = 30 * time.Second
+
+// flush takes a checkpoint. FlinkKinesisConsumer before connector 5.0 keeps, when a job stops with a savepoint, the positions of
+// the last checkpoint (FLINK-35115): the younger that is, the less is read again. What cannot be flushed is stopped all the same.
+func (l *loop) flush(ctx context.Context, a *app.Application, s sight) error {
+	ended, err := l.await("flush "+a.Operation.ID, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+		defer cancel()
+		return s.flink.Checkpoint(ctx, a.Run.JobID, newID())
+	})
+	if !ended {
+		return nil
+	}
+	if err != nil {
+		l.Log.Debug("no checkpoint before the stop", "application", a.Name, "reason", err)
+	}
+	return l.store(ctx, a, func(_ *appdb.Tx, a *app.Application) error {
+		a.Operation.Flushed = true
 		return nil
 	})
 }

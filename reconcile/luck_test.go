@@ -172,7 +172,7 @@ func TestSavepointThatFailsLeavesTheJobAndTheVersion(t *testing.T) {
 	h := running(t)
 	h.jm.Manual = true
 	h.update(map[string]string{"k": "v"})
-	h.until("the savepoint", func(*app.Application) bool { return h.jm.Called("POST /jobs") == 1 })
+	h.until("the savepoint", func(*app.Application) bool { return h.jm.Called("POST /jobs") == 2 }) // behind a checkpoint
 	h.jm.FailSavepoints("java.io.IOException: No space left on device")
 	h.settled(app.Running)
 	if op := h.lastOperation(); op.Status != app.Failed || !strings.Contains(op.Error, "No space left on device") {
@@ -192,7 +192,7 @@ func TestSavepointThatFlinkForgot(t *testing.T) {
 	h := running(t)
 	h.jm.Manual = true
 	h.stop(false)
-	h.until("the savepoint", func(*app.Application) bool { return h.jm.Called("POST /jobs") == 1 })
+	h.until("the savepoint", func(*app.Application) bool { return h.jm.Called("POST /jobs") == 2 }) // behind a checkpoint
 	h.must(h.jm.Complete())
 	h.jm.ForgetSavepoints()
 	h.restart()

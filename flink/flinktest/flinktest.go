@@ -75,6 +75,8 @@ func Start(t testing.TB) *JobManager {
 	mux.HandleFunc("POST /jobs/{job}/stop", m.stop)
 	mux.HandleFunc("POST /jobs/{job}/savepoints", m.savepoint)
 	mux.HandleFunc("GET /jobs/{job}/savepoints/{trigger}", m.savepointStatus)
+	mux.HandleFunc("POST /jobs/{job}/checkpoints", m.checkpoint)
+	mux.HandleFunc("GET /jobs/{job}/checkpoints/{trigger}", m.checkpoint)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -341,5 +343,12 @@ func (m *JobManager) savepointStatus(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, map[string]any{"status": map[string]string{"id": "IN_PROGRESS"}, "operation": nil})
 	default:
 		answer(w, 200, map[string]any{"status": map[string]string{"id": "COMPLETED"}, "operation": map[string]string{"location": s.location}})
+	}
+}
+
+// checkpoint answers as if each were complete at once. It leaves nothing on disk.
+func (m *JobManager) checkpoint(w http.ResponseWriter, r *http.Request) {
+	if m.known(w, r) != nil {
+		answer(w, 200, map[string]any{"status": map[string]string{"id": "COMPLETED"}, "operation": map[string]any{"checkpointId": 1}})
 	}
 }
