@@ -22,7 +22,7 @@ func (s *Service) CreateSnapshot(ctx context.Context, in *msf.CreateSnapshotInpu
 	err = s.DB.Write(ctx, func(tx *appdb.Tx) error {
 		a, err := tx.Application(k)
 		if errors.Is(err, appdb.ErrNotFound) {
-			return msf.InvalidArgumentException.Errorf("Application %s does not exist in the account %s and region %s", k.Name, k.Account, k.Region)
+			return noApplication(k)
 		}
 		if err != nil {
 			return err

@@ -75,6 +75,11 @@ func notFound(key app.Key) error {
 	return msf.ResourceNotFoundException.Errorf("Application %s does not exist in the account %s and region %s", key.Name, key.Account, key.Region)
 }
 
+// noApplication is the same answer where an operation declares no ResourceNotFoundException.
+func noApplication(key app.Key) error {
+	return msf.InvalidArgumentException.Errorf("Application %s does not exist in the account %s and region %s", key.Name, key.Account, key.Region)
+}
+
 // update changes an application in one transaction and wakes the keeper.
 func (s *Service) update(ctx context.Context, key app.Key, change func(*appdb.Tx, *app.Application) error) (*app.Application, error) {
 	a, err := s.DB.Update(ctx, key, change)

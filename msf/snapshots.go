@@ -78,9 +78,14 @@ func (s *Service) DescribeApplicationSnapshot(ctx context.Context, in *msf.Descr
 	return &msf.DescribeApplicationSnapshotOutput{SnapshotDetails: new(snapshotDetails(snap))}, nil
 }
 
-// ListApplicationSnapshots lists oldest first, automatic ones too.
+// ListApplicationSnapshots lists oldest first, automatic ones too. It declares no ResourceNotFoundException, so a missing
+// application is an argument that is not valid.
 func (s *Service) ListApplicationSnapshots(ctx context.Context, in *msf.ListApplicationSnapshotsInput) (*msf.ListApplicationSnapshotsOutput, error) {
-	a, err := s.load(ctx, key(ctx, in.ApplicationName))
+	k := key(ctx, in.ApplicationName)
+	a, err := s.load(ctx, k)
+	if errors.Is(err, msf.ResourceNotFoundException) {
+		return nil, noApplication(k)
+	}
 	if err != nil {
 		return nil, err
 	}

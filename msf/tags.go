@@ -36,28 +36,36 @@ func tooMany(n int) error {
 	return msf.TooManyTagsException.Errorf("%d tags are more than the maximum of %d", n, maxTags)
 }
 
-// tagged finds the application or the snapshot of an ARN.
-func (s *Service) tagged(ctx context.Context, tx *appdb.Tx, arn string) error {
+// tagged finds the application or the snapshot of an ARN, and says whether it is being deleted.
+func (s *Service) tagged(ctx context.Context, tx *appdb.Tx, arn string) (leaving bool, err error) {
 	r := wire.FromContext(ctx)
 	if name, ok := strings.CutPrefix(arn, snapshotARN(r, "")); ok {
 		k := app.Key{Account: r.Account, Region: r.Region, Name: name}
-		_, err := tx.Enhanced(k)
+		snap, err := tx.Enhanced(k)
 		if errors.Is(err, appdb.ErrNotFound) {
-			return enhancedNotFound(k)
+			return false, enhancedNotFound(k)
 		}
-		return err
+		return err == nil && snap.Status == app.SnapshotDeleting, err
 	}
 	name, ok := strings.CutPrefix(arn, s.arn(r, ""))
 	if !ok {
-		return msf.InvalidArgumentException.Errorf("%s is no ARN of an application or a snapshot in this account and region", arn)
+		return false, msf.InvalidArgumentException.Errorf("%s is no ARN of an application or a snapshot in this account and region", arn)
 	}
 	k := app.Key{Account: r.Account, Region: r.Region, Name: name}
-	if _, err := tx.Application(k); errors.Is(err, appdb.ErrNotFound) {
-		return notFound(k)
-	} else if err != nil {
-		return err
+	a, err := tx.Application(k)
+	if errors.Is(err, appdb.ErrNotFound) {
+		return false, notFound(k)
 	}
-	return nil
+	return err == nil && a.Status() == app.Deleting, err
+}
+
+// taggable refuses to change the tags of what is being deleted.
+func (s *Service) taggable(ctx context.Context, tx *appdb.Tx, arn string) error {
+	leaving, err := s.tagged(ctx, tx, arn)
+	if leaving {
+		return msf.ResourceInUseException.Errorf("The tags of %s cannot be changed: it is being deleted", arn)
+	}
+	return err
 }
 
 // TagResource adds tags or replaces their values.
@@ -67,7 +75,7 @@ func (s *Service) TagResource(ctx context.Context, in *msf.TagResourceInput) (*m
 		return nil, err
 	}
 	return &msf.TagResourceOutput{}, s.DB.Write(ctx, func(tx *appdb.Tx) error {
-		if err := s.tagged(ctx, tx, *in.ResourceARN); err != nil {
+		if err := s.taggable(ctx, tx, *in.ResourceARN); err != nil {
 			return err
 		}
 		tags, err := tx.Tags(*in.ResourceARN)
@@ -90,7 +98,7 @@ func (s *Service) TagResource(ctx context.Context, in *msf.TagResourceInput) (*m
 // UntagResource removes tags.
 func (s *Service) UntagResource(ctx context.Context, in *msf.UntagResourceInput) (*msf.UntagResourceOutput, error) {
 	return &msf.UntagResourceOutput{}, s.DB.Write(ctx, func(tx *appdb.Tx) error {
-		if err := s.tagged(ctx, tx, *in.ResourceARN); err != nil {
+		if err := s.taggable(ctx, tx, *in.ResourceARN); err != nil {
 			return err
 		}
 		for _, k := range in.TagKeys {
@@ -106,7 +114,7 @@ func (s *Service) UntagResource(ctx context.Context, in *msf.UntagResourceInput)
 func (s *Service) ListTagsForResource(ctx context.Context, in *msf.ListTagsForResourceInput) (*msf.ListTagsForResourceOutput, error) {
 	out := &msf.ListTagsForResourceOutput{Tags: []msf.Tag{}}
 	return out, s.DB.Read(ctx, func(tx *appdb.Tx) error {
-		if err := s.tagged(ctx, tx, *in.ResourceARN); err != nil {
+		if _, err := s.tagged(ctx, tx, *in.ResourceARN); err != nil {
 			return err
 		}
 		tags, err := tx.Tags(*in.ResourceARN)
