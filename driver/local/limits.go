@@ -214,16 +214,12 @@ const (
 	removePause = 5 * time.Millisecond
 )
 
-// remove drops the groups of a process that has ended, and those of its earlier starts that are left. The kernel lets go of
-// the dead with a little delay; a group that it still holds then stays, empty.
+// remove drops the groups of a process that has ended. The kernel lets go of the dead with a little delay; a group that it
+// still holds then stays, empty.
 func (l limits) remove(cluster string, p *process) {
 	for _, dir := range []string{l.memory, l.cpu, l.pids, l.network} {
-		if dir == "" {
-			continue
-		}
-		groups, _ := filepath.Glob(filepath.Join(dir, cluster+"."+p.Name+".*")) // the pattern is well-formed
-		for _, group := range groups {
-			removeGroup(group)
+		if dir != "" {
+			removeGroup(filepath.Join(dir, groupName(cluster, p)))
 		}
 	}
 }

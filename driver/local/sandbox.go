@@ -55,6 +55,7 @@ func (s *sandbox) ensure(ctx context.Context, p *process) error {
 		return s.limit(known)
 	}
 	if err == nil {
+		s.driver.Log.Warn("start a process again", "cluster", s.cluster.ID, "process", p.Name, "exit", s.driver.exit(s.dir, known))
 		if err := s.driver.end(ctx, s.dir, []*process{known}); err != nil {
 			return err
 		}
