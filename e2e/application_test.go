@@ -21,6 +21,7 @@ type application struct {
 type createOptions struct {
 	jar                string // host path; uploaded to the bucket "code"
 	role               string // default "app", made with makeRole
+	runtime            string // default FLINK-1_18
 	checkpointInterval time.Duration
 	groups             map[string]map[string]string
 }
@@ -78,7 +79,10 @@ func (s *server) create(name string, o createOptions) application {
 	if o.role == "" {
 		o.role = "app"
 	}
-	s.aws("kinesisanalyticsv2", "create-application", "--application-name", name, "--runtime-environment", "FLINK-1_18",
+	if o.runtime == "" {
+		o.runtime = "FLINK-1_18"
+	}
+	s.aws("kinesisanalyticsv2", "create-application", "--application-name", name, "--runtime-environment", o.runtime,
 		"--service-execution-role", accountRole+o.role, "--application-configuration", o.configuration(s.upload(o.jar)))
 	return application{s, name}
 }
