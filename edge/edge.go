@@ -35,7 +35,12 @@ type Config struct {
 	Telemetry func(ctx context.Context, token string, body io.Reader) error
 	// ApplicationCredentials answers the container-credentials endpoint of applications as JSON; nil = refuse.
 	ApplicationCredentials func(ctx context.Context, token string) (body []byte, err error)
+	// Dashboards serves the paths below DashboardPrefix; nil = there are none.
+	Dashboards http.Handler
 }
+
+// DashboardPrefix is where the Flink dashboards of applications are.
+const DashboardPrefix = "/_drey/dashboards/"
 
 // Handler serves all services on any address.
 type Handler struct {
@@ -107,6 +112,8 @@ func (h *Handler) internal(w http.ResponseWriter, r *http.Request) bool {
 	case r.URL.Path == "/_drey/health":
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, "{\"status\":\"ok\"}\n") // the caller is gone if this fails
+	case h.Dashboards != nil && strings.HasPrefix(r.URL.Path, DashboardPrefix):
+		h.Dashboards.ServeHTTP(w, r)
 	case strings.HasPrefix(r.URL.Path, "/_drey/"):
 		http.NotFound(w, r)
 	default:

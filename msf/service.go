@@ -49,8 +49,10 @@ type Config struct {
 	Python  func(name string) error // tells why Python applications cannot run on a runtime
 	// Compatible tells why state of one runtime cannot be restored on another; nil = it can.
 	Compatible func(from, to string) error
-	MaxKPUs    int // of one application
-	Now        func() time.Time
+	// Dashboard opens a session for the caller and gives the URL of the application's Flink dashboard.
+	Dashboard func(ctx context.Context, key app.Key, life time.Duration) (url string, err error)
+	MaxKPUs   int // of one application
+	Now       func() time.Time
 }
 
 // Service implements the API.

@@ -59,7 +59,7 @@ func newWorld(t *testing.T) *world {
 	w.must(err)
 	t.Cleanup(func() { w.must(keeper.Close()) })
 	w.Service = msf.Open(msf.Config{
-		DB: db, Keeper: keeper, Roles: w, Objects: w, CodeDir: dir, MaxKPUs: 64, Compatible: compatible, Now: time.Now,
+		DB: db, Keeper: keeper, Roles: w, Objects: w, CodeDir: dir, MaxKPUs: 64, Compatible: compatible, Dashboard: w.dashboard, Now: time.Now,
 		Runtime: func(name string) error {
 			if name != "FLINK-1_18" && name != "FLINK-1_20" {
 				return errors.New("it is not installed")
@@ -76,6 +76,10 @@ func compatible(from, to string) error {
 		return errors.New("Flink reads no later state")
 	}
 	return nil
+}
+
+func (w *world) dashboard(_ context.Context, key app.Key, life time.Duration) (string, error) {
+	return "http://here/" + key.Name + "?for=" + life.String(), nil
 }
 
 func (w *world) must(err error) {

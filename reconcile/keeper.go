@@ -122,6 +122,20 @@ func (k *Keeper) Checkpoint(a *app.Application) string {
 	return newestCheckpoint(k.state(a), a.Run.JobID)
 }
 
+// RESTAddress gives the address of the JobManager of an application, http://127.0.0.1:port; "" = it has none, or its job does
+// not run.
+func (k *Keeper) RESTAddress(ctx context.Context, key app.Key) (string, error) {
+	a, err := k.DB.Application(ctx, key)
+	if errors.Is(err, appdb.ErrNotFound) || err == nil && a.Status() != app.Running {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	r, err := k.report(ctx, a)
+	return r.RESTAddress, err
+}
+
 // JobPlan gives the plan of the running job, in Flink's JSON; "" = none runs.
 func (k *Keeper) JobPlan(ctx context.Context, a *app.Application) string {
 	if a.Run == nil || a.Cluster == nil {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"drey/cloudwatch"
+	"drey/dashboard"
 	"drey/driver/local"
 	"drey/edge"
 	"drey/iam"
@@ -49,6 +50,7 @@ type server struct {
 	kinesis    *kinesis.Service
 	msf        *msf.Service
 	keeper     *reconcile.Keeper
+	dashboards *dashboard.Dashboard
 
 	serving []interface {
 		Serve() error
@@ -64,7 +66,7 @@ func (s *server) opened(c io.Closer) { s.closers = append(s.closers, c) }
 // last the door.
 func openServer(ctx context.Context, c *serveCmd, log *slog.Logger) (*server, error) {
 	s := &server{serveCmd: c, log: log}
-	for _, step := range []func(context.Context) error{s.openStores, s.openServices, s.openDriver, s.openTelemetry, s.openApplications, s.openEdge} {
+	for _, step := range []func(context.Context) error{s.openStores, s.openServices, s.openDriver, s.openTelemetry, s.openApplications, s.openDashboards, s.openEdge} {
 		if err := step(ctx); err != nil {
 			return s, err
 		}
@@ -144,7 +146,7 @@ func (s *server) services() []*wire.Service {
 func (s *server) openEdge(ctx context.Context) error {
 	h := edge.New(edge.Config{
 		Services: s.services(), Credentials: s.iam.Credentials, Authorize: s.iam.Authorize, Region: s.Region, Log: s.log, Now: time.Now,
-		ApplicationCredentials: s.applicationCredentials, Telemetry: s.observer.receiver.Write,
+		ApplicationCredentials: s.applicationCredentials, Telemetry: s.observer.receiver.Write, Dashboards: s.dashboards,
 	})
 	l, err := edge.Listen(ctx, "tcp", s.Listen.String())
 	if err != nil {
