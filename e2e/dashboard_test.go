@@ -1,0 +1,58 @@
+package e2e
+
+import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"strings"
+	"testing"
+)
+
+// TestDashboard opens the link of CreateApplicationPresignedUrl like a browser, and asks Flink through it.
+func TestDashboard(t *testing.T) {
+	s := serve(t)
+	s.makeRole("app")
+	a := s.create("steady", createOptions{jar: jar("test-steady.jar")})
+	presign := []string{"kinesisanalyticsv2", "create-application-presigned-url", "--application-name", a.name, "--url-type", "FLINK_DASHBOARD_URL"}
+	s.refused("ResourceInUseException", []string{"READY"}, presign...)
+	a.run()
+	link := s.aws(append(presign, "--query", "AuthorizedUrl", "--output", "text")...)
+	cookies, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: cookies}
+	ask := func(method, url, body string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := browser.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		answer, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(answer)
+	}
+	if status, page := ask("GET", link, ""); status != http.StatusOK || !strings.Contains(page, "<flink-root>") {
+		t.Fatalf("the dashboard answers %d: %s", status, page)
+	}
+	home, _, _ := strings.Cut(link, "?")
+	if status, jobs := ask("GET", home+"/jobs/overview", ""); status != http.StatusOK || !strings.Contains(jobs, `"name":"Steady"`) {
+		t.Errorf("the jobs are %d: %s", status, jobs)
+	}
+	if status, config := ask("GET", home+"/jobmanager/config", ""); status != http.StatusOK || !strings.Contains(config, `{"key":"metrics.reporter.influx.db","value":"******"}`) {
+		t.Errorf("the configuration is %d: %s", status, config)
+	}
+	if status, _ := ask("POST", home+"/jars/x/run", "{}"); status != http.StatusForbidden {
+		t.Errorf("a submission answers %d", status)
+	}
+	if a.status() != "RUNNING" {
+		t.Errorf("the application is %s", a.status())
+	}
+}
