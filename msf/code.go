@@ -26,9 +26,6 @@ const (
 	notAssumable = "Kinesis Analytics service doesn't have sufficient privileges to assume the role %s"
 )
 
-// java is what the runtimes of 1.x are documented for, and what all runtimes load here.
-var java = flink.Java{Release: 11, ClassVersion: 61}
-
 // checkRole refuses a role that the service may not assume.
 func (s *Service) checkRole(ctx context.Context, account, role, arn string) error {
 	if err := s.Roles.CheckServiceRole(ctx, account, role, ServicePrincipal, arn); err != nil {
@@ -70,7 +67,7 @@ func (s *Service) staged(c *app.Code) string { return filepath.Join(s.CodeDir, c
 func (s *Service) checkCode(c *app.Configuration, path string) error {
 	var err error
 	if p := c.Python(); p == nil {
-		err = flink.CheckJar(path, java)
+		err = flink.CheckJar(path, s.Java(c.Runtime))
 	} else if err = s.Python(c.Runtime); err != nil {
 		return msf.InvalidArgumentException.Errorf("The runtime environment %s cannot run Python applications: %v", c.Runtime, err)
 	} else {
@@ -87,8 +84,7 @@ func (s *Service) checkCode(c *app.Configuration, path string) error {
 
 // reusable tells whether code that was checked with one configuration needs no check with the next.
 func reusable(old, next *app.Configuration) bool {
-	p := next.Python()
-	return reflect.DeepEqual(old.Python(), p) && (p == nil || old.Runtime == next.Runtime)
+	return old.Runtime == next.Runtime && reflect.DeepEqual(old.Python(), next.Python())
 }
 
 func codeName(c *app.Code) string {

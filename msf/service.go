@@ -10,6 +10,7 @@ import (
 
 	"drey/app"
 	"drey/app/appdb"
+	"drey/flink"
 	msf "drey/model/kinesisanalyticsv2"
 	"drey/wire"
 )
@@ -47,6 +48,8 @@ type Config struct {
 	CodeDir string                  // staged code lies here, named by its SHA-256
 	Runtime func(name string) error // tells why applications cannot run on a runtime; nil = they can
 	Python  func(name string) error // tells why Python applications cannot run on a runtime
+	// Java tells what a runtime loads.
+	Java func(runtime string) flink.Java
 	// Compatible tells why state of one runtime cannot be restored on another; nil = it can.
 	Compatible func(from, to string) error
 	// Dashboard opens a session for the caller and gives the URL of the application's Flink dashboard.

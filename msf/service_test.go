@@ -21,6 +21,7 @@ import (
 	"drey/app/appdb"
 	"drey/driver"
 	"drey/driver/sim"
+	"drey/flink"
 	model "drey/model/kinesisanalyticsv2"
 	"drey/msf"
 	"drey/reconcile"
@@ -59,7 +60,7 @@ func newWorld(t *testing.T) *world {
 	w.must(err)
 	t.Cleanup(func() { w.must(keeper.Close()) })
 	w.Service = msf.Open(msf.Config{
-		DB: db, Keeper: keeper, Roles: w, Objects: w, CodeDir: dir, MaxKPUs: 64, Compatible: compatible, Dashboard: w.dashboard, Now: time.Now,
+		DB: db, Keeper: keeper, Roles: w, Objects: w, CodeDir: dir, MaxKPUs: 64, Java: java, Compatible: compatible, Dashboard: w.dashboard, Now: time.Now,
 		Runtime: func(name string) error {
 			if name != "FLINK-1_18" && name != "FLINK-1_20" {
 				return errors.New("it is not installed")
@@ -68,6 +69,14 @@ func newWorld(t *testing.T) *world {
 		},
 	})
 	return w
+}
+
+// java has 1.20 load newer classes than 1.18.
+func java(runtime string) flink.Java {
+	if runtime == "FLINK-1_20" {
+		return flink.Java{Release: 17, ClassVersion: 65}
+	}
+	return flink.Java{Release: 11, ClassVersion: 61}
 }
 
 // compatible lets state go to the same runtime and to later ones.
@@ -173,6 +182,22 @@ func (w *world) refused(err error, code wire.ErrorCode, says ...string) {
 		if !strings.Contains(err.Error(), text) {
 			w.Errorf("%q does not say %q", err, text)
 		}
+	}
+}
+
+// TestCodeFitsTheRuntime: what one runtime loads is checked anew for another, also where only the runtime changes.
+func TestCodeFitsTheRuntime(t *testing.T) {
+	w := newWorld(t)
+	w.objects["code/newer.jar"] = jar(t, "Main-Class: Main\n", 65)
+	in := input("orders")
+	in.RuntimeEnvironment, in.ApplicationConfiguration = model.RuntimeEnvironmentFLINK1_20, s3Code("code", "newer.jar")
+	_, err := w.CreateApplication(w.ctx(), in)
+	w.must(err)
+	_, err = w.UpdateApplication(w.ctx(), &model.UpdateApplicationInput{ApplicationName: new("orders"), CurrentApplicationVersionId: new(int64(1)),
+		RuntimeEnvironmentUpdate: model.RuntimeEnvironmentFLINK1_18})
+	w.refused(err, model.CodeValidationException, "UnsupportedClassVersionError", "Java 21", "Compile for Java 11")
+	if d := w.describe("orders"); d.RuntimeEnvironment != model.RuntimeEnvironmentFLINK1_20 || *d.ApplicationVersionId != 1 {
+		t.Errorf("the application is on %s in version %d", d.RuntimeEnvironment, *d.ApplicationVersionId)
 	}
 }
 

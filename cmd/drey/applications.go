@@ -42,7 +42,7 @@ func (s *server) openApplications(ctx context.Context) error {
 	}
 	s.opened(s.keeper)
 	s.msf = msf.Open(msf.Config{
-		DB: db, Keeper: s.keeper, Roles: s.iam, Objects: codeReader{s.rights, s.s3}, CodeDir: s.dir("code"), MaxKPUs: maxKPUs, Compatible: runtimes.Compatible, Dashboard: s.dashboardURL, Now: time.Now,
+		DB: db, Keeper: s.keeper, Roles: s.iam, Objects: codeReader{s.rights, s.s3}, CodeDir: s.dir("code"), MaxKPUs: maxKPUs, Java: javaOf, Compatible: runtimes.Compatible, Dashboard: s.dashboardURL, Now: time.Now,
 		Runtime: func(name string) error {
 			d, err := s.runtimes.Find(name)
 			if err != nil {
@@ -59,6 +59,12 @@ func (s *server) openApplications(ctx context.Context) error {
 		},
 	})
 	return nil
+}
+
+// javaOf tells what a runtime loads; an unknown one loads nothing.
+func javaOf(runtime string) flink.Java {
+	r, _ := runtimes.Lookup(runtime)
+	return flink.Java{Release: r.Java, ClassVersion: r.ClassVersion}
 }
 
 // credentialsURI is where applications get their credentials: on loopback, for SDKs refuse plain HTTP elsewhere.
