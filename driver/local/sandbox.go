@@ -60,6 +60,13 @@ func (s *sandbox) ensure(ctx context.Context, p *process) error {
 			return err
 		}
 	}
+	tmp, err := s.freshTmp(p)
+	if err != nil {
+		return err
+	}
+	if err := s.driver.room(); err != nil {
+		return err
+	}
 	p.Token, p.Started = newToken(), time.Now().UTC()
 	for _, path := range []string{infoPath(s.dir, p.Name), endPath(s.dir, p.Name)} {
 		if err := os.RemoveAll(path); err != nil {
@@ -67,13 +74,6 @@ func (s *sandbox) ensure(ctx context.Context, p *process) error {
 		}
 	}
 	if err := writeJSON(recordPath(s.dir, p.Name), p); err != nil {
-		return err
-	}
-	tmp, err := s.freshTmp(p)
-	if err != nil {
-		return err
-	}
-	if err := s.driver.room(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
