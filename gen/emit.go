@@ -39,10 +39,12 @@ type emitter struct {
 	queue   []string
 	imports map[string]bool
 	loose   []string // patterns that Go's regexp cannot express
+
+	wrappers map[string]string // elements that wrap the answers of the Query protocol, of structures without members
 }
 
 func newEmitter(service string, m *model, served []string) *emitter {
-	return &emitter{service: service, m: m, served: served, done: map[string]bool{}, imports: map[string]bool{}}
+	return &emitter{service: service, m: m, served: served, done: map[string]bool{}, imports: map[string]bool{}, wrappers: map[string]string{}}
 }
 
 func (e *emitter) write(path, code string) error {
@@ -77,7 +79,11 @@ func (e *emitter) header(doc string) string {
 func (e *emitter) types() string {
 	for _, op := range e.served {
 		e.structure(op+"Input", e.inner(e.m.Operations[op].Input))
-		e.structure(op+"Output", e.inner(e.m.Operations[op].Output))
+		out := e.m.Operations[op].Output
+		if s := e.inner(out); out != nil && len(s.Members.names) == 0 { // a wrapper of nothing, which answers must have all the same
+			e.wrappers[op+"Output"] = out.Wrapper
+		}
+		e.structure(op+"Output", e.inner(out))
 	}
 	for len(e.queue) > 0 {
 		name := e.queue[0]
@@ -100,7 +106,11 @@ func (e *emitter) inner(r *ref) *shape {
 
 func (e *emitter) structure(name string, s *shape) {
 	fmt.Fprintf(&e.body, "// %s is a structure of the service's model.\ntype %s struct {\n", name, name)
-	if root := cmp.Or(roots[name], s.LocName); root != "" && e.service == "s3" {
+	root := e.wrappers[name]
+	if e.service == "s3" {
+		root = cmp.Or(roots[name], s.LocName)
+	}
+	if root != "" {
 		fmt.Fprintf(&e.body, "_ struct{} `root:%q`\n", root)
 	}
 	for _, member := range s.Members.names {

@@ -38,6 +38,7 @@ type ref struct {
 	XMLNamespace xmlns  `json:"xmlNamespace"`
 	TimeFormat   string `json:"timestampFormat"`
 	EventPayload bool   `json:"eventpayload"`
+	Wrapper      string `json:"resultWrapper"`
 }
 
 type xmlns struct {

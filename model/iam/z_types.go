@@ -540,6 +540,7 @@ type UpdateRoleInput struct {
 
 // UpdateRoleOutput is a structure of the service's model.
 type UpdateRoleOutput struct {
+	_ struct{} `root:"UpdateRoleResult"`
 }
 
 // UpdateRoleDescriptionInput is a structure of the service's model.

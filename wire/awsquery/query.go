@@ -173,7 +173,7 @@ func (p *params) mapping(v reflect.Value, t *shape.Type) error {
 func Encode(v any, op, namespace, requestID string) []byte {
 	var w awsxml.Writer
 	w.Open(op+"Response", namespace)
-	if t := shape.Of(v); len(t.Fields) > 0 {
+	if t := shape.Of(v); len(t.Fields) > 0 || t.Root != "" {
 		w.Element(op+"Result", "", reflect.ValueOf(v).Elem(), t)
 	}
 	w.Open("ResponseMetadata", "")

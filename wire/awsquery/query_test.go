@@ -52,6 +52,13 @@ func TestEncode(t *testing.T) {
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	got = string(awsquery.Encode(&iam.UpdateRoleOutput{}, "UpdateRole", "urn:x", "id"))
+	if !strings.Contains(got, "<UpdateRoleResult></UpdateRoleResult>") { // without it the AWS SDK for Go fails
+		t.Errorf("got %s", got)
+	}
+	if got = string(awsquery.Encode(&iam.TagRoleOutput{}, "TagRole", "urn:x", "id")); strings.Contains(got, "Result") {
+		t.Errorf("got %s", got)
+	}
 	got = string(awsquery.EncodeError(wire.ErrorCode{Code: "NoSuchEntity", Status: 404}.Errorf("gone"), "urn:x", "id"))
 	if !strings.Contains(got, "<Error><Type>Sender</Type><Code>NoSuchEntity</Code><Message>gone</Message></Error>") {
 		t.Errorf("got %s", got)

@@ -39,7 +39,7 @@ type Type struct {
 	Elem   *Type    // of lists and map values
 	Key    *Type    // of maps
 	Fields []*Field // of structures, in wire order
-	Root   string   // name of the XML root element, "" = the shape's name
+	Root   string   // name of the XML root element, "" = the shape's name; without fields: of an element that answers have all the same
 	Unwrap bool     // the root element holds the sole member's text
 
 	byMember map[string]*Field
