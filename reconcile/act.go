@@ -176,6 +176,11 @@ func (l *loop) ensureCluster(ctx context.Context, a *app.Application, s sight) e
 	if err != nil {
 		return err
 	}
+	for _, p := range s.report.Processes {
+		if !p.Alive && p.Exit != "" {
+			l.Telemetry.Record(ctx, a, "CodeError.InvalidApplicationCode", p.Name+" ended and is started again: "+p.Exit)
+		}
+	}
 	h, err := l.Driver.Ensure(ctx, s.spec)
 	if err != nil {
 		return l.fail(ctx, a, err)

@@ -19,6 +19,7 @@ import (
 	"drey/app/appdb"
 	"drey/driver"
 	"drey/driver/sim"
+	"drey/flink"
 	"drey/flink/flinktest"
 	msfmodel "drey/model/kinesisanalyticsv2"
 	"drey/msf"
@@ -75,7 +76,7 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h.api = msf.Open(msf.Config{
-		DB: h.db, Keeper: h, Roles: h, Objects: h, CodeDir: h.dir, MaxKPUs: 64, Compatible: compatible, Now: h.now, Runtime: func(string) error { return nil },
+		DB: h.db, Keeper: h, Roles: h, Objects: h, CodeDir: h.dir, MaxKPUs: 64, Java: java, Compatible: compatible, Now: h.now, Runtime: func(string) error { return nil },
 	})
 	h.restart()
 	t.Cleanup(func() { h.loop.abandon(); h.loop.wg.Wait(); h.loop.flinks.Close() })
@@ -83,6 +84,8 @@ func newHouse(t *testing.T) *house {
 }
 
 func compatible(string, string) error { return nil }
+
+func java(string) flink.Java { return flink.Java{Release: 11, ClassVersion: 61} }
 
 func (h *house) now() time.Time { return h.clock }
 

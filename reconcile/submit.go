@@ -9,6 +9,7 @@ import (
 
 	"drey/app"
 	"drey/app/appdb"
+	"drey/driver"
 	"drey/flink"
 )
 
@@ -83,7 +84,7 @@ func (l *loop) submitted(ctx context.Context, a *app.Application, failure error)
 	known := errors.As(failure, &refused) && strings.Contains(failure.Error(), "DuplicateJobSubmission")
 	if failure != nil && !known {
 		if refused == nil && !errors.Is(failure, errNoState) {
-			failure = fmt.Errorf("the JobManager ended while main() ran, or did not answer (does main() call System.exit?): %w", failure)
+			failure = l.unanswered(ctx, a, failure)
 		}
 		if a.Operation != nil || refused == nil {
 			return l.fail(ctx, a, failure)
@@ -98,4 +99,18 @@ func (l *loop) submitted(ctx context.Context, a *app.Application, failure error)
 		a.Run.Submitted = now
 		return nil
 	})
+}
+
+// unanswered tells why a JobManager gave no answer: how it ended, if it has.
+func (l *loop) unanswered(ctx context.Context, a *app.Application, failure error) error {
+	r, err := l.report(ctx, a)
+	if err != nil {
+		return errors.Join(failure, err)
+	}
+	for _, p := range r.Processes {
+		if p.Role == driver.JobManager && !p.Alive && p.Exit != "" {
+			return fmt.Errorf("the JobManager ended while main() ran (does main() call System.exit?): %s", p.Exit)
+		}
+	}
+	return fmt.Errorf("the JobManager did not answer while main() ran: %w", failure)
 }
