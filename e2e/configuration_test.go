@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -55,8 +56,9 @@ func (s *server) checkpointing() (interval int64) {
 	return 0
 }
 
-// TestCheckpointingOfTheConfigurationWins runs a program that asks for a checkpoint each hour.
-func TestCheckpointingOfTheConfigurationWins(t *testing.T) {
+// TestConfigurationWins runs a program that asks for a checkpoint each hour, and changes checkpoints and the log level of the
+// running application.
+func TestConfigurationWins(t *testing.T) {
 	s := serve(t)
 	s.makeRole("app")
 	a := s.create("stubborn", createOptions{jar: jar("test-stubborn.jar"), checkpointInterval: 1500 * time.Millisecond})
@@ -77,4 +79,16 @@ func TestCheckpointingOfTheConfigurationWins(t *testing.T) {
 			t.Errorf("%s: a checkpoint each %d ms", c.name, got)
 		}
 	}
+
+	a.ended(a.operationOf(a.aws("kinesisanalyticsv2", "update-application", "--application-name", a.name, "--current-application-version-id", a.version(),
+		"--application-configuration-update", `{"FlinkApplicationConfigurationUpdate":{"MonitoringConfigurationUpdate":{"ConfigurationTypeUpdate":"CUSTOM","LogLevelUpdate":"DEBUG"}}}`)))
+	a.await("lines of the level DEBUG", time.Minute, func() bool {
+		files, _ := filepath.Glob(filepath.Join(s.data, "clusters", "*", "log", "flink-taskmanager-*.json"))
+		for _, f := range files {
+			if body, err := os.ReadFile(f); err == nil && bytes.Contains(body, []byte(`"messageType":"DEBUG"`)) {
+				return true
+			}
+		}
+		return false
+	})
 }
