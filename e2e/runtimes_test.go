@@ -106,7 +106,7 @@ func TestFlink2(t *testing.T) {
 	installRuntimes(t, "FLINK-2_2")
 	s := serve(t)
 	s.makeRole("app")
-	s.run("metrics, checkpoints and a snapshot", func(t *testing.T) {
+	s.run("metrics, checkpoints, checked updates and a snapshot", func(t *testing.T) {
 		a := s.create("second", createOptions{jar: jar("test-portable.jar"), runtime: "FLINK-2_2", checkpointInterval: time.Second})
 		a.run()
 		for _, metric := range []string{"numRestarts", "lastCheckpointSize", "cpuUtilization", "numRecordsOutPerSecond"} {
@@ -114,6 +114,12 @@ func TestFlink2(t *testing.T) {
 		}
 		if got := a.datapoints("fullRestarts", "Maximum"); len(got) > 0 {
 			t.Errorf("fullRestarts has samples, and Flink 2 has none: %v", got)
+		}
+		if status, reason := a.ended(a.operationOf(a.update(jar("test-moved.jar"), nil))); status != "FAILED" || !strings.Contains(reason, `no place for the state of "Counter" (uid counter)`) {
+			t.Errorf("the update that would lose state is %s: %s", status, reason)
+		}
+		if a.status() != "RUNNING" || a.version() != "1" {
+			t.Errorf("the application is %s in version %s", a.status(), a.version())
 		}
 		if status, reason := a.ended(a.operationOf(a.aws("kinesisanalyticsv2", "stop-application", "--application-name", a.name))); status != "SUCCESSFUL" {
 			t.Errorf("the stop is %s: %s", status, reason)

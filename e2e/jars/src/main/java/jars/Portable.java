@@ -12,7 +12,7 @@ public final class Portable {
     private Portable() {}
 
     public static void main(String[] args) throws Exception {
-        run(StreamExecutionEnvironment.getExecutionEnvironment());
+        run(StreamExecutionEnvironment.getExecutionEnvironment(), "counter");
     }
 
     /** Sets checkpointing in its code, which the runtimes from 2.2 on refuse. */
@@ -22,14 +22,23 @@ public final class Portable {
         public static void main(String[] args) throws Exception {
             StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
             env.enableCheckpointing(3_600_000);
-            run(env);
+            run(env, "counter");
         }
     }
 
-    private static void run(StreamExecutionEnvironment env) throws Exception {
+    /** The counter has another uid: its state has no place. */
+    public static final class Moved {
+        private Moved() {}
+
+        public static void main(String[] args) throws Exception {
+            run(StreamExecutionEnvironment.getExecutionEnvironment(), "moved");
+        }
+    }
+
+    private static void run(StreamExecutionEnvironment env, String uid) throws Exception {
         env.fromSequence(1, Long.MAX_VALUE).uid("numbers")
                 .map(new Slowly()).uid("slowly")
-                .keyBy(new OneKey()).reduce(new Count()).uid("counter").name("Counter")
+                .keyBy(new OneKey()).reduce(new Count()).uid(uid).name("Counter")
                 .map(new Log()).uid("log");
         env.execute("Portable");
     }
