@@ -49,7 +49,7 @@ var accesses = map[string]rule{
 	"UpdateAssumeRolePolicy":      onRole(func(in *model.UpdateAssumeRolePolicyInput) *string { return in.RoleName }),
 	"DeleteRole":                  onRole(func(in *model.DeleteRoleInput) *string { return in.RoleName }),
 	"TagRole":                     tagging(onRole(func(in *model.TagRoleInput) *string { return in.RoleName }), func(in *model.TagRoleInput) []model.Tag { return in.Tags }),
-	"UntagRole":                   untagging(onRole(func(in *model.UntagRoleInput) *string { return in.RoleName })),
+	"UntagRole":                   untagging(onRole(func(in *model.UntagRoleInput) *string { return in.RoleName }), func(in *model.UntagRoleInput) []string { return in.TagKeys }),
 	"ListRoleTags":                onRole(func(in *model.ListRoleTagsInput) *string { return in.RoleName }),
 	"ListInstanceProfilesForRole": onRole(func(in *model.ListInstanceProfilesForRoleInput) *string { return in.RoleName }),
 
@@ -78,6 +78,9 @@ var accesses = map[string]rule{
 	"ListPolicyVersions":      onARN(func(in *model.ListPolicyVersionsInput) *string { return in.PolicyArn }),
 	"DeletePolicyVersion":     onARN(func(in *model.DeletePolicyVersionInput) *string { return in.PolicyArn }),
 	"SetDefaultPolicyVersion": onARN(func(in *model.SetDefaultPolicyVersionInput) *string { return in.PolicyArn }),
+	"TagPolicy":               tagging(onARN(func(in *model.TagPolicyInput) *string { return in.PolicyArn }), func(in *model.TagPolicyInput) []model.Tag { return in.Tags }),
+	"UntagPolicy":             untagging(onARN(func(in *model.UntagPolicyInput) *string { return in.PolicyArn }), func(in *model.UntagPolicyInput) []string { return in.TagKeys }),
+	"ListPolicyTags":          onARN(func(in *model.ListPolicyTagsInput) *string { return in.PolicyArn }),
 	"ListEntitiesForPolicy":   onARN(func(in *model.ListEntitiesForPolicyInput) *string { return in.PolicyArn }),
 	"SimulatePrincipalPolicy": onARN(func(in *model.SimulatePrincipalPolicyInput) *string { return in.PolicySourceArn }),
 
@@ -207,10 +210,8 @@ func tagging[I any](base rule, tags func(*I) []model.Tag) rule {
 	return with(base, func(in *I) map[string][]string { return requestTags(tags(in)) })
 }
 
-func untagging(base rule) rule {
-	return with(base, func(in *model.UntagRoleInput) map[string][]string {
-		return map[string][]string{"aws:TagKeys": in.TagKeys}
-	})
+func untagging[I any](base rule, keys func(*I) []string) rule {
+	return with(base, func(in *I) map[string][]string { return map[string][]string{"aws:TagKeys": keys(in)} })
 }
 
 func requestTags(tags []model.Tag) map[string][]string {

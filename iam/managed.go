@@ -356,3 +356,31 @@ func (s *Service) SetDefaultPolicyVersion(ctx context.Context, in *model.SetDefa
 	})
 	return &model.SetDefaultPolicyVersionOutput{}, err
 }
+
+// TagPolicy adds or replaces tags.
+func (s *Service) TagPolicy(ctx context.Context, in *model.TagPolicyInput) (*model.TagPolicyOutput, error) {
+	err := s.editPolicy(ctx, *in.PolicyArn, func(_ *sql.Tx, p *managedPolicy) (err error) {
+		p.Tags, err = addTags(p.Tags, in.Tags)
+		return err
+	})
+	return &model.TagPolicyOutput{}, err
+}
+
+// UntagPolicy removes tags; unknown keys are no error.
+func (s *Service) UntagPolicy(ctx context.Context, in *model.UntagPolicyInput) (*model.UntagPolicyOutput, error) {
+	err := s.editPolicy(ctx, *in.PolicyArn, func(_ *sql.Tx, p *managedPolicy) error {
+		removeTags(p.Tags, in.TagKeys)
+		return nil
+	})
+	return &model.UntagPolicyOutput{}, err
+}
+
+// ListPolicyTags lists tags in the order of their keys.
+func (s *Service) ListPolicyTags(ctx context.Context, in *model.ListPolicyTagsInput) (*model.ListPolicyTagsOutput, error) {
+	out, err := s.GetPolicy(ctx, &model.GetPolicyInput{PolicyArn: in.PolicyArn})
+	if err != nil {
+		return nil, err
+	}
+	part, truncated, next, err := page(out.Policy.Tags, in.Marker, in.MaxItems, func(t model.Tag) string { return *t.Key })
+	return &model.ListPolicyTagsOutput{Tags: part, IsTruncated: truncated, Marker: next}, err
+}

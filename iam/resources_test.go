@@ -246,3 +246,16 @@ func TestSimulatePrincipalPolicy(t *testing.T) {
 		t.Errorf("%d results", len(out.EvaluationResults))
 	}
 }
+
+func TestPolicyTags(t *testing.T) {
+	w := newWorld(t)
+	arn := must(w.CreatePolicy(w.root(), &model.CreatePolicyInput{PolicyName: new("p"), Tags: []model.Tag{{Key: new("Team"), Value: new("red")}},
+		PolicyDocument: new(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`)})).Policy.Arn
+	must(w.TagPolicy(w.root(), &model.TagPolicyInput{PolicyArn: arn, Tags: []model.Tag{{Key: new("Team"), Value: new("blue")}, {Key: new("Stage"), Value: new("test")}}}))
+	must(w.UntagPolicy(w.root(), &model.UntagPolicyInput{PolicyArn: arn, TagKeys: []string{"stage", "none"}}))
+	if tags := must(w.ListPolicyTags(w.root(), &model.ListPolicyTagsInput{PolicyArn: arn})).Tags; len(tags) != 1 || *tags[0].Key != "Team" || *tags[0].Value != "blue" {
+		t.Errorf("the tags are %+v", tags)
+	}
+	_, err := w.TagPolicy(w.root(), &model.TagPolicyInput{PolicyArn: new("arn:aws:iam::123456789012:policy/none"), Tags: []model.Tag{{Key: new("a"), Value: new("")}}})
+	wantCode(t, err, "NoSuchEntity", "none")
+}

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
 	"strings"
 
@@ -210,14 +211,17 @@ func (s *Service) TagRole(ctx context.Context, in *model.TagRoleInput) (*model.T
 // UntagRole removes tags; unknown keys are no error.
 func (s *Service) UntagRole(ctx context.Context, in *model.UntagRoleInput) (*model.UntagRoleOutput, error) {
 	err := s.editRole(ctx, *in.RoleName, func(_ *sql.Tx, r *role) error {
-		for k := range r.Tags {
-			if slices.ContainsFunc(in.TagKeys, func(t string) bool { return strings.EqualFold(t, k) }) {
-				delete(r.Tags, k)
-			}
-		}
+		removeTags(r.Tags, in.TagKeys)
 		return nil
 	})
 	return &model.UntagRoleOutput{}, err
+}
+
+// removeTags takes tags away. Keys are matched without regard to case.
+func removeTags(tags map[string]string, keys []string) {
+	maps.DeleteFunc(tags, func(k, _ string) bool {
+		return slices.ContainsFunc(keys, func(t string) bool { return strings.EqualFold(t, k) })
+	})
 }
 
 // ListRoleTags lists tags in the order of their keys.

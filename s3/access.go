@@ -50,6 +50,8 @@ var needs = map[string]func(in any) ([]need, error){
 	"DeletePublicAccessBlock":          onBucket("PutBucketPublicAccessBlock", func(i *s3.DeletePublicAccessBlockInput) *string { return i.Bucket }),
 	"GetBucketOwnershipControls":       onBucket("GetBucketOwnershipControls", func(i *s3.GetBucketOwnershipControlsInput) *string { return i.Bucket }),
 	"PutBucketOwnershipControls":       onBucket("PutBucketOwnershipControls", func(i *s3.PutBucketOwnershipControlsInput) *string { return i.Bucket }),
+	"PutBucketEncryption":              onBucket("PutEncryptionConfiguration", func(i *s3.PutBucketEncryptionInput) *string { return i.Bucket }),
+	"DeleteBucketEncryption":           onBucket("PutEncryptionConfiguration", func(i *s3.DeleteBucketEncryptionInput) *string { return i.Bucket }),
 	"DeleteBucketOwnershipControls":    onBucket("PutBucketOwnershipControls", func(i *s3.DeleteBucketOwnershipControlsInput) *string { return i.Bucket }),
 	"ListMultipartUploads":             onBucket("ListBucketMultipartUploads", func(i *s3.ListMultipartUploadsInput) *string { return i.Bucket }),
 	"ListObjects": func(in any) ([]need, error) {

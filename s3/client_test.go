@@ -288,6 +288,39 @@ func TestSettingsThatNobodyMade(t *testing.T) {
 	wantCode(t, err, "InvalidBucketName")
 }
 
+// TestDefaultEncryption: SSE-S3 can be asked for and is there anyway; there are no keys of KMS.
+func TestDefaultEncryption(t *testing.T) {
+	c, bucket := client(t), aws.String("b-1")
+	put := func(algorithm types.ServerSideEncryption) error {
+		_, err := c.PutBucketEncryption(t.Context(), &sdk.PutBucketEncryptionInput{Bucket: bucket, ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
+			Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{SSEAlgorithm: algorithm}, BucketKeyEnabled: aws.Bool(true)}}}})
+		return err
+	}
+	rule := func() types.ServerSideEncryptionRule {
+		out, err := c.GetBucketEncryption(t.Context(), &sdk.GetBucketEncryptionInput{Bucket: bucket})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.ServerSideEncryptionConfiguration.Rules[0]
+	}
+	wantCode(t, put(types.ServerSideEncryptionAwsKms), "NotImplemented")
+	if *rule().BucketKeyEnabled {
+		t.Error("what was refused is there")
+	}
+	if err := put(types.ServerSideEncryptionAes256); err != nil {
+		t.Fatal(err)
+	}
+	if r := rule(); !*r.BucketKeyEnabled || r.ApplyServerSideEncryptionByDefault.SSEAlgorithm != types.ServerSideEncryptionAes256 {
+		t.Errorf("%+v", r)
+	}
+	if _, err := c.DeleteBucketEncryption(t.Context(), &sdk.DeleteBucketEncryptionInput{Bucket: bucket}); err != nil {
+		t.Fatal(err)
+	}
+	if *rule().BucketKeyEnabled {
+		t.Error("the default is not back")
+	}
+}
+
 // TestEveryOperationHasAnAccessRule holds the two tables against each other.
 func TestEveryOperationHasAnAccessRule(t *testing.T) {
 	ctx, svc := openService(t)

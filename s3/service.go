@@ -118,6 +118,7 @@ type bucket struct {
 	Tags       []s3.Tag
 	Block      *s3.PublicAccessBlockConfiguration
 	Ownership  s3.ObjectOwnership
+	KeyEnabled bool // BucketKeyEnabled of the default encryption, which is read back
 }
 
 func errNoBucket(name string) error {

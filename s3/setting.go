@@ -84,12 +84,36 @@ func (s *Service) GetObjectAcl(ctx context.Context, in *s3.GetObjectAclInput) (*
 
 // GetBucketEncryption answers what every bucket has since 2023: SSE-S3 (S3 user guide, "Default encryption FAQ").
 func (s *Service) GetBucketEncryption(ctx context.Context, in *s3.GetBucketEncryptionInput) (*s3.GetBucketEncryptionOutput, error) {
-	if _, err := s.bucket(ctx, *in.Bucket); err != nil {
+	b, err := s.bucket(ctx, *in.Bucket)
+	if err != nil {
 		return nil, err
 	}
 	return &s3.GetBucketEncryptionOutput{ServerSideEncryptionConfiguration: &s3.ServerSideEncryptionConfiguration{Rules: []s3.ServerSideEncryptionRule{{
-		ApplyServerSideEncryptionByDefault: &s3.ServerSideEncryptionByDefault{SSEAlgorithm: s3.ServerSideEncryptionAES256}, BucketKeyEnabled: new(false),
+		ApplyServerSideEncryptionByDefault: &s3.ServerSideEncryptionByDefault{SSEAlgorithm: s3.ServerSideEncryptionAES256}, BucketKeyEnabled: &b.KeyEnabled,
 	}}}}, nil
+}
+
+// PutBucketEncryption takes SSE-S3, which every bucket has. There is no KMS here.
+func (s *Service) PutBucketEncryption(ctx context.Context, in *s3.PutBucketEncryptionInput) (*s3.PutBucketEncryptionOutput, error) {
+	rules := in.ServerSideEncryptionConfiguration.Rules
+	if len(rules) != 1 {
+		return nil, malformedXML.Errorf("The XML you provided was not well-formed or did not validate against our published schema")
+	}
+	if by := rules[0].ApplyServerSideEncryptionByDefault; by != nil && by.SSEAlgorithm != s3.ServerSideEncryptionAES256 {
+		return nil, notImplemented.Errorf("SSEAlgorithm %s is not supported: this server has no KMS", by.SSEAlgorithm)
+	}
+	return &s3.PutBucketEncryptionOutput{}, s.change(ctx, *in.Bucket, func(b *bucket) error {
+		b.KeyEnabled = rules[0].BucketKeyEnabled != nil && *rules[0].BucketKeyEnabled
+		return nil
+	})
+}
+
+// DeleteBucketEncryption returns to the default.
+func (s *Service) DeleteBucketEncryption(ctx context.Context, in *s3.DeleteBucketEncryptionInput) (*s3.DeleteBucketEncryptionOutput, error) {
+	return &s3.DeleteBucketEncryptionOutput{}, s.change(ctx, *in.Bucket, func(b *bucket) error {
+		b.KeyEnabled = false
+		return nil
+	})
 }
 
 // PutPublicAccessBlock stores the setting, which is read back; access is decided by policies.

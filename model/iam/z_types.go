@@ -350,6 +350,20 @@ type ListPoliciesOutput struct {
 	Marker      *string  `aws:"Marker"`
 }
 
+// ListPolicyTagsInput is a structure of the service's model.
+type ListPolicyTagsInput struct {
+	PolicyArn *string `aws:"PolicyArn,required" min:"20" max:"2048"`
+	Marker    *string `aws:"Marker" min:"1" max:"320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems  *int32  `aws:"MaxItems" min:"1" max:"1000"`
+}
+
+// ListPolicyTagsOutput is a structure of the service's model.
+type ListPolicyTagsOutput struct {
+	Tags        []Tag   `aws:"Tags,required" max:"50"`
+	IsTruncated *bool   `aws:"IsTruncated"`
+	Marker      *string `aws:"Marker"`
+}
+
 // ListPolicyVersionsInput is a structure of the service's model.
 type ListPolicyVersionsInput struct {
 	PolicyArn *string `aws:"PolicyArn,required" min:"20" max:"2048"`
@@ -490,6 +504,16 @@ type SimulatePrincipalPolicyOutput struct {
 	Marker            *string            `aws:"Marker"`
 }
 
+// TagPolicyInput is a structure of the service's model.
+type TagPolicyInput struct {
+	PolicyArn *string `aws:"PolicyArn,required" min:"20" max:"2048"`
+	Tags      []Tag   `aws:"Tags,required" max:"50"`
+}
+
+// TagPolicyOutput is a structure of the service's model.
+type TagPolicyOutput struct {
+}
+
 // TagRoleInput is a structure of the service's model.
 type TagRoleInput struct {
 	RoleName *string `aws:"RoleName,required" min:"1" max:"64" pattern:"[\\w+=,.@-]+"`
@@ -498,6 +522,16 @@ type TagRoleInput struct {
 
 // TagRoleOutput is a structure of the service's model.
 type TagRoleOutput struct {
+}
+
+// UntagPolicyInput is a structure of the service's model.
+type UntagPolicyInput struct {
+	PolicyArn *string  `aws:"PolicyArn,required" min:"20" max:"2048"`
+	TagKeys   []string `aws:"TagKeys,required" max:"50" emin:"1" emax:"128" epattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
+}
+
+// UntagPolicyOutput is a structure of the service's model.
+type UntagPolicyOutput struct {
 }
 
 // UntagRoleInput is a structure of the service's model.

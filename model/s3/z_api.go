@@ -17,6 +17,7 @@ type API interface {
 	CreateBucket(context.Context, *CreateBucketInput) (*CreateBucketOutput, error)
 	CreateMultipartUpload(context.Context, *CreateMultipartUploadInput) (*CreateMultipartUploadOutput, error)
 	DeleteBucket(context.Context, *DeleteBucketInput) (*DeleteBucketOutput, error)
+	DeleteBucketEncryption(context.Context, *DeleteBucketEncryptionInput) (*DeleteBucketEncryptionOutput, error)
 	DeleteBucketOwnershipControls(context.Context, *DeleteBucketOwnershipControlsInput) (*DeleteBucketOwnershipControlsOutput, error)
 	DeleteBucketPolicy(context.Context, *DeleteBucketPolicyInput) (*DeleteBucketPolicyOutput, error)
 	DeleteBucketTagging(context.Context, *DeleteBucketTaggingInput) (*DeleteBucketTaggingOutput, error)
@@ -53,6 +54,7 @@ type API interface {
 	ListObjects(context.Context, *ListObjectsInput) (*ListObjectsOutput, error)
 	ListObjectsV2(context.Context, *ListObjectsV2Input) (*ListObjectsV2Output, error)
 	ListParts(context.Context, *ListPartsInput) (*ListPartsOutput, error)
+	PutBucketEncryption(context.Context, *PutBucketEncryptionInput) (*PutBucketEncryptionOutput, error)
 	PutBucketOwnershipControls(context.Context, *PutBucketOwnershipControlsInput) (*PutBucketOwnershipControlsOutput, error)
 	PutBucketPolicy(context.Context, *PutBucketPolicyInput) (*PutBucketPolicyOutput, error)
 	PutBucketTagging(context.Context, *PutBucketTaggingInput) (*PutBucketTaggingOutput, error)
@@ -73,6 +75,7 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("CreateBucket", "PUT", "/{Bucket}", 0, api.CreateBucket),
 		wire.NewOp("CreateMultipartUpload", "POST", "/{Bucket}/{Key+}?uploads", 0, api.CreateMultipartUpload),
 		wire.NewOp("DeleteBucket", "DELETE", "/{Bucket}", 204, api.DeleteBucket),
+		wire.NewOp("DeleteBucketEncryption", "DELETE", "/{Bucket}?encryption", 204, api.DeleteBucketEncryption),
 		wire.NewOp("DeleteBucketOwnershipControls", "DELETE", "/{Bucket}?ownershipControls", 204, api.DeleteBucketOwnershipControls),
 		wire.NewOp("DeleteBucketPolicy", "DELETE", "/{Bucket}?policy", 204, api.DeleteBucketPolicy),
 		wire.NewOp("DeleteBucketTagging", "DELETE", "/{Bucket}?tagging", 204, api.DeleteBucketTagging),
@@ -109,6 +112,7 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("ListObjects", "GET", "/{Bucket}", 0, api.ListObjects),
 		wire.NewOp("ListObjectsV2", "GET", "/{Bucket}?list-type=2", 0, api.ListObjectsV2),
 		wire.NewOp("ListParts", "GET", "/{Bucket}/{Key+}", 0, api.ListParts),
+		wire.NewOp("PutBucketEncryption", "PUT", "/{Bucket}?encryption", 0, api.PutBucketEncryption),
 		wire.NewOp("PutBucketOwnershipControls", "PUT", "/{Bucket}?ownershipControls", 0, api.PutBucketOwnershipControls),
 		wire.NewOp("PutBucketPolicy", "PUT", "/{Bucket}?policy", 0, api.PutBucketPolicy),
 		wire.NewOp("PutBucketTagging", "PUT", "/{Bucket}?tagging", 0, api.PutBucketTagging),
@@ -127,14 +131,13 @@ var Model = wire.Model{
 	APIVersion: "2006-03-01", XMLNamespace: "",
 	Protocols:  []wire.Protocol{wire.RESTXML},
 	Validation: wire.ErrorCode{Code: "InvalidArgument", Member: ""},
-	Unserved:   []string{"CreateBucketMetadataConfiguration", "CreateBucketMetadataTableConfiguration", "CreateSession", "DeleteBucketAnalyticsConfiguration", "DeleteBucketCors", "DeleteBucketEncryption", "DeleteBucketIntelligentTieringConfiguration", "DeleteBucketInventoryConfiguration", "DeleteBucketLifecycle", "DeleteBucketMetadataConfiguration", "DeleteBucketMetadataTableConfiguration", "DeleteBucketMetricsConfiguration", "DeleteBucketReplication", "DeleteBucketWebsite", "DeleteObjectAnnotation", "GetBucketAbac", "GetBucketAnalyticsConfiguration", "GetBucketIntelligentTieringConfiguration", "GetBucketInventoryConfiguration", "GetBucketLifecycle", "GetBucketMetadataConfiguration", "GetBucketMetadataTableConfiguration", "GetBucketMetricsConfiguration", "GetBucketNotification", "GetBucketNotificationConfiguration", "GetObjectAnnotation", "GetObjectLegalHold", "GetObjectRetention", "GetObjectTorrent", "ListBucketAnalyticsConfigurations", "ListBucketIntelligentTieringConfigurations", "ListBucketInventoryConfigurations", "ListBucketMetricsConfigurations", "ListDirectoryBuckets", "ListObjectAnnotations", "PutBucketAbac", "PutBucketAccelerateConfiguration", "PutBucketAcl", "PutBucketAnalyticsConfiguration", "PutBucketCors", "PutBucketEncryption", "PutBucketIntelligentTieringConfiguration", "PutBucketInventoryConfiguration", "PutBucketLifecycle", "PutBucketLifecycleConfiguration", "PutBucketLogging", "PutBucketMetricsConfiguration", "PutBucketNotification", "PutBucketNotificationConfiguration", "PutBucketReplication", "PutBucketRequestPayment", "PutBucketWebsite", "PutObjectAcl", "PutObjectAnnotation", "PutObjectLegalHold", "PutObjectLockConfiguration", "PutObjectRetention", "RenameObject", "RestoreObject", "SelectObjectContent", "UpdateBucketMetadataAnnotationTableConfiguration", "UpdateBucketMetadataInventoryTableConfiguration", "UpdateBucketMetadataJournalTableConfiguration", "UpdateObjectEncryption", "WriteGetObjectResponse"},
+	Unserved:   []string{"CreateBucketMetadataConfiguration", "CreateBucketMetadataTableConfiguration", "CreateSession", "DeleteBucketAnalyticsConfiguration", "DeleteBucketCors", "DeleteBucketIntelligentTieringConfiguration", "DeleteBucketInventoryConfiguration", "DeleteBucketLifecycle", "DeleteBucketMetadataConfiguration", "DeleteBucketMetadataTableConfiguration", "DeleteBucketMetricsConfiguration", "DeleteBucketReplication", "DeleteBucketWebsite", "DeleteObjectAnnotation", "GetBucketAbac", "GetBucketAnalyticsConfiguration", "GetBucketIntelligentTieringConfiguration", "GetBucketInventoryConfiguration", "GetBucketLifecycle", "GetBucketMetadataConfiguration", "GetBucketMetadataTableConfiguration", "GetBucketMetricsConfiguration", "GetBucketNotification", "GetBucketNotificationConfiguration", "GetObjectAnnotation", "GetObjectLegalHold", "GetObjectRetention", "GetObjectTorrent", "ListBucketAnalyticsConfigurations", "ListBucketIntelligentTieringConfigurations", "ListBucketInventoryConfigurations", "ListBucketMetricsConfigurations", "ListDirectoryBuckets", "ListObjectAnnotations", "PutBucketAbac", "PutBucketAccelerateConfiguration", "PutBucketAcl", "PutBucketAnalyticsConfiguration", "PutBucketCors", "PutBucketIntelligentTieringConfiguration", "PutBucketInventoryConfiguration", "PutBucketLifecycle", "PutBucketLifecycleConfiguration", "PutBucketLogging", "PutBucketMetricsConfiguration", "PutBucketNotification", "PutBucketNotificationConfiguration", "PutBucketReplication", "PutBucketRequestPayment", "PutBucketWebsite", "PutObjectAcl", "PutObjectAnnotation", "PutObjectLegalHold", "PutObjectLockConfiguration", "PutObjectRetention", "RenameObject", "RestoreObject", "SelectObjectContent", "UpdateBucketMetadataAnnotationTableConfiguration", "UpdateBucketMetadataInventoryTableConfiguration", "UpdateBucketMetadataJournalTableConfiguration", "UpdateObjectEncryption", "WriteGetObjectResponse"},
 	UnservedRoutes: []wire.Route{
 		{Name: "CreateBucketMetadataConfiguration", Method: "POST", URI: "/{Bucket}?metadataConfiguration"},
 		{Name: "CreateBucketMetadataTableConfiguration", Method: "POST", URI: "/{Bucket}?metadataTable"},
 		{Name: "CreateSession", Method: "GET", URI: "/{Bucket}?session"},
 		{Name: "DeleteBucketAnalyticsConfiguration", Method: "DELETE", URI: "/{Bucket}?analytics"},
 		{Name: "DeleteBucketCors", Method: "DELETE", URI: "/{Bucket}?cors"},
-		{Name: "DeleteBucketEncryption", Method: "DELETE", URI: "/{Bucket}?encryption"},
 		{Name: "DeleteBucketIntelligentTieringConfiguration", Method: "DELETE", URI: "/{Bucket}?intelligent-tiering"},
 		{Name: "DeleteBucketInventoryConfiguration", Method: "DELETE", URI: "/{Bucket}?inventory"},
 		{Name: "DeleteBucketLifecycle", Method: "DELETE", URI: "/{Bucket}?lifecycle"},
@@ -169,7 +172,6 @@ var Model = wire.Model{
 		{Name: "PutBucketAcl", Method: "PUT", URI: "/{Bucket}?acl"},
 		{Name: "PutBucketAnalyticsConfiguration", Method: "PUT", URI: "/{Bucket}?analytics"},
 		{Name: "PutBucketCors", Method: "PUT", URI: "/{Bucket}?cors"},
-		{Name: "PutBucketEncryption", Method: "PUT", URI: "/{Bucket}?encryption"},
 		{Name: "PutBucketIntelligentTieringConfiguration", Method: "PUT", URI: "/{Bucket}?intelligent-tiering"},
 		{Name: "PutBucketInventoryConfiguration", Method: "PUT", URI: "/{Bucket}?inventory"},
 		{Name: "PutBucketLifecycle", Method: "PUT", URI: "/{Bucket}?lifecycle"},

@@ -231,6 +231,16 @@ type DeleteBucketInput struct {
 type DeleteBucketOutput struct {
 }
 
+// DeleteBucketEncryptionInput is a structure of the service's model.
+type DeleteBucketEncryptionInput struct {
+	Bucket              *string `aws:"Bucket,required,in=uri"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+}
+
+// DeleteBucketEncryptionOutput is a structure of the service's model.
+type DeleteBucketEncryptionOutput struct {
+}
+
 // DeleteBucketOwnershipControlsInput is a structure of the service's model.
 type DeleteBucketOwnershipControlsInput struct {
 	Bucket              *string `aws:"Bucket,required,in=uri"`
@@ -933,6 +943,19 @@ type ListPartsOutput struct {
 	ChecksumAlgorithm    ChecksumAlgorithm `aws:"ChecksumAlgorithm"`
 	ChecksumType         ChecksumType      `aws:"ChecksumType"`
 	VersionId            *string           `aws:"VersionId,in=header" name:"x-amz-version-id"`
+}
+
+// PutBucketEncryptionInput is a structure of the service's model.
+type PutBucketEncryptionInput struct {
+	Bucket                            *string                            `aws:"Bucket,required,in=uri"`
+	ContentMD5                        *string                            `aws:"ContentMD5,in=header" name:"Content-MD5"`
+	ChecksumAlgorithm                 ChecksumAlgorithm                  `aws:"ChecksumAlgorithm,in=header" name:"x-amz-sdk-checksum-algorithm"`
+	ServerSideEncryptionConfiguration *ServerSideEncryptionConfiguration `aws:"ServerSideEncryptionConfiguration,required,payload" ns:"http://s3.amazonaws.com/doc/2006-03-01/"`
+	ExpectedBucketOwner               *string                            `aws:"ExpectedBucketOwner,in=header" name:"x-amz-expected-bucket-owner"`
+}
+
+// PutBucketEncryptionOutput is a structure of the service's model.
+type PutBucketEncryptionOutput struct {
 }
 
 // PutBucketOwnershipControlsInput is a structure of the service's model.
