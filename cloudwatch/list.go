@@ -24,7 +24,7 @@ var recently = map[model.RecentlyActive]time.Duration{"": listed, model.Recently
 // ListMetrics reads the index from where the token says.
 func (s *Service) ListMetrics(ctx context.Context, in *model.ListMetricsInput) (*model.ListMetricsOutput, error) {
 	r := wire.FromContext(ctx)
-	out := &model.ListMetricsOutput{}
+	out := &model.ListMetricsOutput{Metrics: []model.Metric{}}
 	if in.OwningAccount != nil && *in.OwningAccount != r.Account {
 		return out, nil
 	}

@@ -88,8 +88,9 @@ func (g *guide) denyThenAllow(t *testing.T) {
 	g.began = time.Now()
 	const denied = "kinesis:DescribeStreamSummary"
 	status, message := g.application.ended(g.application.operationOf(g.server.guide("06-start.sh")))
-	if status != "FAILED" || !strings.Contains(message, denied) {
-		t.Errorf("the start is %s with %q, expected FAILED with the denial of %s", status, message, denied)
+	allowing := `{"Effect":"Allow","Action":"` + denied + `","Resource":"arn:aws:kinesis:us-east-1:123456789012:stream/orders-stream"}`
+	if status != "FAILED" || !strings.Contains(message, allowing) {
+		t.Errorf("the start is %s with %q, expected FAILED with %s", status, message, allowing)
 	}
 	log, err := os.ReadFile(g.log)
 	if err != nil {

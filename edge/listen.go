@@ -32,9 +32,9 @@ func explainBind(err error, address string) error {
 		return nil
 	case errors.Is(err, syscall.EACCES):
 		binary, _ := os.Executable()
-		return fmt.Errorf("%w\n  Ports below 1024 need the capability CAP_NET_BIND_SERVICE. Give it to the binary once:\n    sudo setcap cap_net_bind_service=+ep %s\n  or allow it to everybody on this machine:\n    sudo sysctl net.ipv4.ip_unprivileged_port_start=0", err, binary)
+		return fmt.Errorf("%w\n  Ports below 1024 need the capability CAP_NET_BIND_SERVICE. Give it to the binary (again after each build of it):\n    sudo setcap cap_net_bind_service=+ep %s\n  or allow it to everybody on this machine:\n    sudo sysctl net.ipv4.ip_unprivileged_port_start=0", err, binary)
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%w\n  Another process holds %s. See which one with:\n    ss -lptn 'sport = :%s'", err, address, portOf(address))
+		return fmt.Errorf("%w\n  Another process holds %s. See which one with:\n    ss -lptn 'sport = :%s'\n  or take another address, with --listen or --app-address", err, address, portOf(address))
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fmt.Errorf("%w\n  %s is not an address of this machine; take one of 127.0.0.0/8", err, address)
 	}

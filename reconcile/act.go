@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -143,16 +144,34 @@ func (l *loop) rollBack(tx *appdb.Tx, a *app.Application, step app.Step) error {
 
 const maxError = 512 // of ErrorString
 
-// short cuts a text to what ErrorString holds.
+// packages matches the packages of the class that a text begins with.
+var packages = regexp.MustCompile(`^(?:[a-z_]\w*\.)+([A-Z])`)
+
+// remedy matches the statement that a denial names.
+var remedy = regexp.MustCompile(`\{"Effect":"Allow"[^}]*\}`)
+
+// short cuts a text to what ErrorString holds. Of a denial the statement that would allow it stays.
 func short(s string) string {
 	if len(s) <= maxError {
 		return s
 	}
-	s = s[:maxError-3]
+	s = packages.ReplaceAllString(s, "$1")
+	if len(s) <= maxError {
+		return s
+	}
+	const gap = "… would allow it: "
+	if statement := remedy.FindString(s); statement != "" && len(statement) < maxError/2 {
+		return uncut(s[:maxError-len(gap)-len(statement)]) + gap + statement
+	}
+	return uncut(s[:maxError-len("...")]) + "..."
+}
+
+// uncut drops the last rune if it was cut.
+func uncut(s string) string {
 	for !utf8.ValidString(s) {
 		s = s[:len(s)-1]
 	}
-	return s + "..."
+	return s
 }
 
 func newID() string {

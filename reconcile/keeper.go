@@ -167,7 +167,8 @@ type loop struct {
 	hint     chan struct{}
 	healthy  bool // guarded by Keeper.mu
 	bringing sync.Mutex
-	call     *call // nil = none is under way
+	call     *call      // nil = none is under way
+	status   app.Status // as it was said last
 	token    string
 	tokenFor tokenOf
 }
@@ -180,8 +181,11 @@ func (l *loop) run() {
 	defer l.abandon()
 	for {
 		pause, err := l.pass(l.ctx)
-		if errors.Is(err, appdb.ErrNotFound) && l.forget() {
-			return
+		if errors.Is(err, appdb.ErrNotFound) {
+			if l.forget() {
+				return
+			}
+			continue // it was created anew
 		}
 		if err != nil && l.ctx.Err() == nil {
 			l.Log.Error("keep application", "application", l.key.Name, "error", err)
@@ -229,6 +233,10 @@ func (l *loop) pass(ctx context.Context) (time.Duration, error) {
 	}
 	if err := l.enhanced(ctx, a, &s); err != nil {
 		return 0, err
+	}
+	if status := a.Status(); status != l.status {
+		l.Log.Info("application", "name", a.Name, "status", status, "version", a.Version.ID)
+		l.status = status
 	}
 	step := app.Plan(a, s.Observed, l.Now())
 	if step.Kind != app.Wait && step.Kind != app.Idle {

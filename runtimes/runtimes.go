@@ -90,7 +90,7 @@ func (l Library) Find(name string) (Distribution, error) {
 		_, err = os.Stat(filepath.Join(home, "lib"))
 	}
 	if err != nil {
-		return Distribution{}, fmt.Errorf("the runtime %s is not installed; install it with: drey runtime install %s", name, name)
+		return Distribution{}, fmt.Errorf("the runtime %s is not installed; install it with: drey runtime install %s --data-dir %s", name, name, filepath.Dir(l.Dir))
 	}
 	return Distribution{Runtime: r, Home: home}, nil
 }

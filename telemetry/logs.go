@@ -111,7 +111,7 @@ func (t *Tailer) Follow(a LoggedApplication, files []string) {
 		tl = &tail{t: t, cancel: cancel, drain: make(chan struct{}), done: make(chan struct{})}
 		t.apps[a.ID] = tl
 		if a.Target == (LogTarget{}) {
-			t.c.Log.Info("the application has no logging option: its log lines stay in files", "application", a.ARN, "files", files)
+			t.c.Log.Info("the application has no logging option: its log lines stay in its cluster's files", "application", a.ARN)
 		}
 		tl.set(a, files)
 		go tl.run(ctx)

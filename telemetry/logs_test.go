@@ -400,7 +400,7 @@ func TestWithoutTargetLinesStay(t *testing.T) {
 		t.Error(err)
 	}
 	d.drained()
-	if !strings.Contains(d.said.String(), "a.json") {
+	if !strings.Contains(d.said.String(), "has no logging option") {
 		t.Errorf("said: %s", d.said)
 	}
 }

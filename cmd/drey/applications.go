@@ -22,6 +22,7 @@ func (s *server) openApplications(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.applications = db
 	if err := os.MkdirAll(s.dir("code"), 0o700); err != nil {
 		return err
 	}
@@ -74,4 +75,21 @@ func (s *server) credentialsURI() string {
 		host = netip.MustParseAddr("127.0.0.1")
 	}
 	return "http://" + netip.AddrPortFrom(host, s.Listen.Port()).String() + "/_drey/credentials"
+}
+
+// running counts the applications whose job runs.
+func (s *server) running() (n int) {
+	err := s.applications.Read(context.Background(), func(tx *appdb.Tx) error {
+		all, err := tx.EveryApplication()
+		for _, a := range all {
+			if a.Run != nil {
+				n++
+			}
+		}
+		return err
+	})
+	if err != nil {
+		s.log.Error("count applications", "error", err)
+	}
+	return n
 }

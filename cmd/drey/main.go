@@ -12,12 +12,11 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
-	kongyaml "github.com/alecthomas/kong-yaml"
 )
 
 // cli is the whole command line; each field with a cmd tag is a verb in a file of its own.
 type cli struct {
-	Config kong.ConfigFlag `help:"Read settings from this YAML file; its keys are the flags' names." placeholder:"FILE"`
+	Config kong.ConfigFlag `help:"Read settings from this YAML file, beside /etc/drey.yaml and ~/.config/drey.yaml; its keys are the flags' names." placeholder:"FILE"`
 
 	Serve   serveCmd   `cmd:"" help:"Serve the AWS APIs and run applications, until interrupted."`
 	Env     envCmd     `cmd:"" help:"Print the shell lines that point AWS tools at a server."`
@@ -39,7 +38,7 @@ func main() {
 	k := kong.Parse(&cli{},
 		kong.Name("drey"),
 		kong.Description(description),
-		kong.Configuration(kongyaml.Loader, "/etc/drey.yaml", filepath.Join("~", ".config", "drey.yaml")),
+		kong.Configuration(loadSettings, "/etc/drey.yaml", filepath.Join("~", ".config", "drey.yaml")),
 		kong.Vars{"data_dir": defaultDataDir()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),

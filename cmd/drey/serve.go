@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"drey/driver/local"
 	"drey/runtimes"
 )
 
@@ -43,6 +44,9 @@ func (c *serveCmd) Validate() error {
 	if len(c.AccountID) != 12 {
 		return fmt.Errorf("--account-id %q: an AWS account id has 12 digits", c.AccountID)
 	}
+	if err := local.CheckMemory(int64(c.KPUMemory)); err != nil {
+		return err
+	}
 	if !c.AppAddress.Is4() {
 		return fmt.Errorf("--app-address %s: an IPv4 address is needed, best one of 127.0.0.0/8", c.AppAddress)
 	}
@@ -63,7 +67,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		defer os.RemoveAll(dir)
 	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
-		return fmt.Errorf("data directory: %w", err)
+		return fmt.Errorf("data directory: %w; choose another with --data-dir", err)
 	}
 	unlock, err := lockDir(c.DataDir)
 	if err != nil {
@@ -75,14 +79,18 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return errors.Join(err, s.close())
 	}
 	fmt.Printf("Drey serves AWS at http://%s (ready in %d ms)\n\n  eval \"$(drey env --data-dir %s)\"\n\n", c.Listen, time.Since(began).Milliseconds(), c.DataDir)
-	return errors.Join(s.run(ctx), s.close())
+	err = s.run(ctx)
+	if n := s.running(); n > 0 && !c.Ephemeral {
+		fmt.Printf("Stopping. %d applications keep running; the next drey serve on this data directory adopts them.\n", n)
+	}
+	return errors.Join(err, s.close())
 }
 
 // lockDir makes sure that one server alone uses a data directory. The lock goes with the process, however it ends.
 func lockDir(dir string) (unlock func(), err error) {
 	f, err := os.OpenFile(dir+"/lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("data directory: %w; choose another with --data-dir", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()

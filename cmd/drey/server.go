@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"drey/app/appdb"
 	"drey/cloudwatch"
 	"drey/dashboard"
 	"drey/driver/local"
@@ -38,19 +39,20 @@ type server struct {
 	*serveCmd
 	log *slog.Logger
 
-	db         *sql.DB
-	ca         *edge.CA
-	iam        *iam.Service
-	rights     *roleRights
-	s3         *s3.Service
-	logs       *logs.Service
-	cloudwatch *cloudwatch.Service
-	observer   *observer
-	driver     *local.Driver
-	kinesis    *kinesis.Service
-	msf        *msf.Service
-	keeper     *reconcile.Keeper
-	dashboards *dashboard.Dashboard
+	db           *sql.DB
+	ca           *edge.CA
+	iam          *iam.Service
+	rights       *roleRights
+	s3           *s3.Service
+	logs         *logs.Service
+	cloudwatch   *cloudwatch.Service
+	observer     *observer
+	driver       *local.Driver
+	kinesis      *kinesis.Service
+	msf          *msf.Service
+	applications *appdb.DB
+	keeper       *reconcile.Keeper
+	dashboards   *dashboard.Dashboard
 
 	serving []interface {
 		Serve() error

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -121,7 +122,8 @@ func (o *observer) Forget(a *app.Application) {
 
 // Record writes a service record, into the application's log stream and for the operator.
 func (o *observer) Record(ctx context.Context, a *app.Application, code, message string) {
-	o.log.Warn("application failed", "application", a.Name, "version", a.Version.ID, "reason", message)
+	reason, _, _ := strings.Cut(message, "\n") // the rest is in the log stream
+	o.log.Warn("service record", "application", a.Name, "version", a.Version.ID, "message", reason)
 	err := o.tailer.ServiceRecord(ctx, logged(a), telemetry.ServiceRecord{
 		ApplicationARN: a.ARN, ApplicationVersionID: a.Version.ID, Message: message, MessageType: "ERROR", ErrorCode: code,
 	})

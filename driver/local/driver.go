@@ -66,6 +66,9 @@ func Open(c Config) (*Driver, error) {
 		return nil, err
 	}
 	d := &Driver{Config: c, limits: findLimits(c.Log)}
+	if err := d.checkResolver(); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stop = cancel
 	d.watching.Go(func() { (&watch{driver: d}).run(ctx) })

@@ -40,6 +40,12 @@ func split(process int64) (budget, error) {
 	return b, nil
 }
 
+// CheckMemory tells why a TaskManager cannot have so few bytes; nil = it can.
+func CheckMemory(process int64) error {
+	_, err := split(process)
+	return err
+}
+
 func clamp(n, low, high int64) int64 { return max(low, min(n, high)) }
 
 // heap is the JVM's heap.
