@@ -10,11 +10,11 @@ demo: ## play the guide from bucket to metrics; KEEP=1 leaves the server running
 	@scripts/setup.sh
 	@.cache/venv/bin/python scripts/demo.py
 
-test: ## every test: Go, Java, and the real AWS CLI against real Flink (about ten minutes on two cores)
+test: ## every test: Go, Java, and the real AWS CLI against real Flink (about half an hour on two cores)
 	@scripts/setup.sh tests
 	go vet ./...
 	for project in $(PROJECTS); do $(MVN) -f $$project/pom.xml package; done
-	go test -count=1 -timeout=25m ./...
+	go test -count=1 -timeout=45m ./...
 
 bench: ## time from StartApplication to all tasks running, beside stock Flink; readiness and idle memory of the server
 	@scripts/setup.sh

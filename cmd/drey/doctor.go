@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 
 	"drey/driver/local"
 	"drey/edge"
@@ -97,6 +99,9 @@ func (c *doctorCmd) ports(ctx context.Context) []finding {
 	for _, port := range []uint16{443, 80} {
 		at := netip.AddrPortFrom(c.AppAddress, port).String()
 		l, err := edge.Listen(ctx, "tcp", at)
+		if errors.Is(err, syscall.EACCES) {
+			return []finding{{"ports 443, 80, 53", err, "", false}} // one right is missing for all of them
+		}
 		if err == nil {
 			l.Close()
 		}
