@@ -25,6 +25,9 @@ func checkName(name string) error {
 	return nil
 }
 
+// usEast1 is the Region that a bucket without a location constraint is in (S3 API reference, "CreateBucket").
+const usEast1 = "us-east-1"
+
 // CreateBucket makes a bucket; the names of all accounts share one space.
 func (s *Service) CreateBucket(ctx context.Context, in *s3.CreateBucketInput) (*s3.CreateBucketOutput, error) {
 	r := wire.FromContext(ctx)
@@ -38,6 +41,9 @@ func (s *Service) CreateBucket(ctx context.Context, in *s3.CreateBucketInput) (*
 		}
 		b.Tags = c.Tags
 	}
+	if r.Region != usEast1 && (in.CreateBucketConfiguration == nil || in.CreateBucketConfiguration.LocationConstraint == "") {
+		return nil, illegalLocation.Errorf("The unspecified location constraint is incompatible for the region specific endpoint this request was sent to.")
+	}
 	err := s.DB.Write(ctx, func(tx *stdsql.Tx) error {
 		switch old, err := getBucket(ctx, tx, b.Name); {
 		case errors.Is(err, noSuchBucket):
@@ -46,7 +52,7 @@ func (s *Service) CreateBucket(ctx context.Context, in *s3.CreateBucketInput) (*
 			return err
 		case old.Account != r.Account:
 			return bucketExists.Errorf("The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.")
-		case b.Region == "us-east-1" && old.Region == "us-east-1":
+		case b.Region == usEast1 && old.Region == usEast1:
 			return nil // S3 API reference, "CreateBucket": in us-east-1 it is no error
 		default:
 			return bucketOwned.Errorf("Your previous request to create the named bucket succeeded and you already own it.")

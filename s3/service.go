@@ -79,6 +79,7 @@ var (
 	bucketNotEmpty     = wire.ErrorCode{Code: "BucketNotEmpty", Status: 409}
 	bucketExists       = wire.ErrorCode{Code: "BucketAlreadyExists", Status: 409}
 	bucketOwned        = wire.ErrorCode{Code: "BucketAlreadyOwnedByYou", Status: 409}
+	illegalLocation    = wire.ErrorCode{Code: "IllegalLocationConstraintException", Status: 400}
 	badDigest          = wire.ErrorCode{Code: "BadDigest", Status: 400}
 	invalidPart        = wire.ErrorCode{Code: "InvalidPart", Status: 400}
 	invalidPartOrder   = wire.ErrorCode{Code: "InvalidPartOrder", Status: 400}
