@@ -49,7 +49,7 @@ func prepare() error {
 	if err := command(root, program, "runtime", "install", "FLINK-1_18", "--data-dir", filepath.Join(cache, "drey")); err != nil {
 		return err
 	}
-	for _, wanted := range []string{jar("test-twice.jar"), filepath.Join(example, "target", "order-processor-2.0.jar")} {
+	for _, wanted := range []string{jar("test-late.jar"), filepath.Join(example, "target", "order-processor-2.0.jar")} {
 		if _, err := os.Stat(wanted); err == nil {
 			continue
 		}

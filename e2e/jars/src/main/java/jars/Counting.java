@@ -44,6 +44,15 @@ public final class Counting {
         }
     }
 
+    /** The job is up for longer than a start is watched, and fails at the same record from then on. */
+    public static final class Late {
+        private Late() {}
+
+        public static void main(String[] args) throws Exception {
+            run("counter", new LateCounter());
+        }
+    }
+
     /** Sets its own checkpointing, which the application's configuration overrules. */
     public static final class Stubborn {
         private Stubborn() {}
@@ -95,6 +104,20 @@ public final class Counting {
         @Override
         public void open(Configuration parameters) {
             throw new IllegalStateException("the counter does not open");
+        }
+    }
+
+    /** Cannot count further than 200, which takes twenty seconds. */
+    public static final class LateCounter extends Counter {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public Long map(Long ignored) throws Exception {
+            long n = super.map(ignored);
+            if (n > 200) {
+                throw new IllegalArgumentException("nobody has " + n + " bones");
+            }
+            return n;
         }
     }
 }
