@@ -229,7 +229,8 @@ func (j *Journal) create(f *journalFile) error {
 	return nil
 }
 
-// checkpoint syncs the segments that f speaks of, and the names of new ones; then f is needed no more.
+// checkpoint syncs the segments that f speaks of, and the names of new ones; then f is needed no more, and says so: a
+// replay of only its beginning, the rest being overwritten, would cut the segments there.
 func (j *Journal) checkpoint(f *journalFile) error {
 	for path := range f.segments {
 		if err := j.syncSegment(path); err != nil {
@@ -243,7 +244,7 @@ func (j *Journal) checkpoint(f *journalFile) error {
 		}
 		delete(f.dirs, dir)
 	}
-	return nil
+	return f.void()
 }
 
 // syncSegment does nothing to one that was trimmed meanwhile.
@@ -272,19 +273,18 @@ func (j *Journal) Close() error {
 		err = errors.Join(err, j.checkpoint(f))
 	}
 	for _, f := range j.files {
-		if f.f == nil {
-			continue
+		if f.f != nil {
+			err = errors.Join(err, f.f.Close())
 		}
-		if err == nil { // else the next server needs it
-			err = f.void()
-		}
-		err = errors.Join(err, f.f.Close())
 	}
 	return err
 }
 
 // void makes a file hold no group, without giving its space back.
 func (f *journalFile) void() error {
+	if f.f == nil {
+		return nil
+	}
 	if _, err := f.f.WriteAt(make([]byte, groupHeader), 0); err != nil {
 		return err
 	}

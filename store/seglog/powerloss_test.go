@@ -3,6 +3,7 @@ package seglog
 import (
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -151,12 +152,12 @@ func (m *memFS) afterPowerLoss(r *rand.Rand) *memFS {
 		}
 		next.names[name] = &memFile{fs: next, data: f.survivor(r)}
 	}
-	for name, f := range m.durable {
-		keep(name, f)
+	for _, name := range slices.Sorted(maps.Keys(m.durable)) {
+		keep(name, m.durable[name])
 	}
-	for name, f := range m.names {
+	for _, name := range slices.Sorted(maps.Keys(m.names)) {
 		if _, ok := m.durable[name]; !ok && r.IntN(2) == 0 {
-			keep(name, f)
+			keep(name, m.names[name])
 		}
 	}
 	for name := range next.names { // a name needs the directories above it

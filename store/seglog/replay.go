@@ -39,9 +39,6 @@ func (j *Journal) replay() error {
 		return err
 	}
 	for _, f := range j.files {
-		if f.f == nil {
-			continue
-		}
 		if err := f.void(); err != nil {
 			return err
 		}
@@ -106,18 +103,20 @@ func (x gone) after(name segmentName, number uint64) bool {
 	return x.removed[name.path] > number || x.trimmed[name] > number
 }
 
-// unlink does it again.
-func (x gone) unlink(fsys FS, root string) error {
+// unlink does it again, and adds to dirs where.
+func (x gone) unlink(j *Journal, dirs map[string]bool) error {
 	for name := range x.removed {
-		if err := fsys.RemoveAll(filepath.Join(root, name)); err != nil {
+		if err := j.opts.FS.RemoveAll(filepath.Join(j.root, name)); err != nil {
 			return err
 		}
+		j.above(filepath.Dir(name), dirs)
 	}
 	for name := range x.trimmed {
-		err := fsys.Remove(segmentPath(filepath.Join(root, name.path), name.first))
+		err := j.opts.FS.Remove(segmentPath(filepath.Join(j.root, name.path), name.first))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		j.above(name.path, dirs)
 	}
 	return nil
 }
@@ -125,7 +124,8 @@ func (x gone) unlink(fsys FS, root string) error {
 // redo carries out groups in the order of their numbers and makes the segments durable.
 func (j *Journal) redo(groups []journalGroup) error {
 	x := unlinked(groups)
-	if err := x.unlink(j.opts.FS, j.root); err != nil {
+	dirs := map[string]bool{}
+	if err := x.unlink(j, dirs); err != nil {
 		return err
 	}
 	redone := redoneSegments{}
@@ -140,7 +140,7 @@ func (j *Journal) redo(groups []journalGroup) error {
 			}
 		}
 	}
-	return j.settle(redone)
+	return j.settle(redone, dirs)
 }
 
 type redoneSegments map[segmentName]*redoneSegment
@@ -188,9 +188,8 @@ func (j *Journal) reopen(name segmentName) (*redoneSegment, error) {
 	return &redoneSegment{f, segmentHeader}, nil
 }
 
-// settle cuts the segments where the last acknowledged frame ends, and syncs them and the names above them.
-func (j *Journal) settle(redone redoneSegments) error {
-	dirs := map[string]bool{}
+// settle cuts the segments where the last acknowledged frame ends, and syncs them, the names above them, and dirs.
+func (j *Journal) settle(redone redoneSegments, dirs map[string]bool) error {
 	for name, s := range redone {
 		if err := s.f.Truncate(s.end); err != nil {
 			return err
@@ -201,7 +200,7 @@ func (j *Journal) settle(redone redoneSegments) error {
 		j.above(name.path, dirs)
 	}
 	for dir := range dirs {
-		if err := j.opts.FS.SyncDir(dir); err != nil {
+		if err := j.opts.FS.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
