@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"syscall"
-	"time"
 
 	model "drey/model/kinesis"
 	"drey/store/seglog"
@@ -86,12 +84,17 @@ func (s *Service) storeError(k key, err error) error {
 
 // batch is the part of a PutRecords that goes to one shard.
 type batch struct {
-	lane     *lane
-	places   []int // in the request
-	payloads [][]byte
-	ordinal  uint64
-	arrived  time.Time
-	err      error
+	seglog.Batch
+	lane   *lane
+	places []int // in the request
+}
+
+func logBatches(batches []*batch) []*seglog.Batch {
+	out := make([]*seglog.Batch, len(batches))
+	for i, b := range batches {
+		out[i] = &b.Batch
+	}
+	return out
 }
 
 // PutRecords stores up to 500 records. Those of a shard are stored together, in their order; each result tells whether
@@ -108,19 +111,14 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
-	var wg sync.WaitGroup
-	for _, b := range batches[1:] {
-		wg.Go(b.put)
-	}
-	batches[0].put()
-	wg.Wait()
+	s.journal.Append(logBatches(batches)...)
 	out := &model.PutRecordsOutput{
 		FailedRecordCount: new(int32(0)), Records: make([]model.PutRecordsResultEntry, len(in.Records)), EncryptionType: x.shownEncryption(),
 	}
 	for _, b := range batches {
-		if b.err != nil {
+		if b.Err != nil {
 			*out.FailedRecordCount += int32(len(b.places))
-			message := s.failure(st.key, b.err)
+			message := s.failure(st.key, b.Err)
 			for _, i := range b.places {
 				out.Records[i] = model.PutRecordsResultEntry{ErrorCode: new("InternalFailure"), ErrorMessage: &message}
 			}
@@ -128,13 +126,11 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 		}
 		id := b.lane.id()
 		for n, i := range b.places {
-			out.Records[i] = model.PutRecordsResultEntry{ShardId: &id, SequenceNumber: new(b.lane.number(b.ordinal+uint64(n), b.arrived).String())}
+			out.Records[i] = model.PutRecordsResultEntry{ShardId: &id, SequenceNumber: new(b.lane.number(b.First+uint64(n), b.Time).String())}
 		}
 	}
 	return out, nil
 }
-
-func (b *batch) put() { b.ordinal, b.arrived, b.err = b.lane.put(b.payloads...) }
 
 // divide checks the records and sorts them by shard.
 func (x *state) divide(records []model.PutRecordsRequestEntry) ([]*batch, error) {
@@ -155,11 +151,11 @@ func (x *state) divide(records []model.PutRecordsRequestEntry) ([]*batch, error)
 		}
 		b := byLane[l]
 		if b == nil {
-			b = &batch{lane: l}
+			b = &batch{Batch: seglog.Batch{Log: l.log}, lane: l}
 			byLane[l], batches = b, append(batches, b)
 		}
 		b.places = append(b.places, i)
-		b.payloads = append(b.payloads, encodePayload(*r.PartitionKey, r.Data, x.Encryption))
+		b.Payloads = append(b.Payloads, encodePayload(*r.PartitionKey, r.Data, x.Encryption))
 	}
 	return batches, nil
 }

@@ -226,7 +226,7 @@ func TestLifeOfAStream(t *testing.T) {
 		wantError(t, err, model.ResourceNotFoundException, "not found")
 		create(t, s, ctx, *name, 1)
 		synctest.Wait()
-		if dirs, err := filepath.Glob(filepath.Join(s.Dir, "*")); err != nil || len(dirs) != 0 {
+		if dirs, err := filepath.Glob(filepath.Join(s.Dir, "*", "shardId-*")); err != nil || len(dirs) != 0 {
 			t.Fatalf("records of the deleted stream are left: %v %v", dirs, err)
 		}
 	})
