@@ -63,7 +63,7 @@ func (c *conn) roundTrip(request []byte) ([]byte, error) {
 }
 
 // open sends a request whose answer has no end that one would wait for, and gives the answer's body.
-func (c *conn) open(request []byte) (*bufio.Reader, error) {
+func (c *conn) open(request []byte) (io.Reader, error) {
 	if _, err := c.Write(request); err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (c *conn) open(request []byte) (*bufio.Reader, error) {
 		c.body, err = h.readBody(c.r, c.body[:0])
 		return nil, errors.Join(err, &errRefused{h.status, string(c.body)})
 	}
-	return bufio.NewReaderSize(httputil.NewChunkedReader(c.r), 64<<10), nil
+	return httputil.NewChunkedReader(c.r), nil
 }
 
 // head is what the first lines of an answer say.

@@ -57,6 +57,7 @@ var parts = []struct {
 }{
 	{"puts", (*bench).puts},
 	{"put", (*bench).put},
+	{"get", (*bench).get},
 }
 
 func names() []string {

@@ -70,8 +70,7 @@ func (s *server) awaitStream(ctx context.Context, name string) error {
 // onStream measures on a stream of its own, which is deleted afterwards, so that no measurement meets what another has
 // stored.
 func (b *bench) onStream(ctx context.Context, s *server, shards int, measure func(stream string) (outcome, error)) (outcome, error) {
-	b.streams++
-	name := fmt.Sprintf("bench-%d", b.streams)
+	name := b.streamName()
 	if err := s.createStream(ctx, name, shards); err != nil {
 		return outcome{}, err
 	}
@@ -80,4 +79,10 @@ func (b *bench) onStream(ctx context.Context, s *server, shards int, measure fun
 		return outcome{}, err
 	}
 	return o, s.call(ctx, "DeleteStream", map[string]any{"StreamName": name}, nil)
+}
+
+// streamName gives a name that no stream of the run has had.
+func (b *bench) streamName() string {
+	b.streams++
+	return fmt.Sprintf("bench-%d", b.streams)
 }
