@@ -20,6 +20,8 @@ type conn struct {
 	r    *bufio.Reader
 	body []byte // of the last answer; reused
 	stop func() bool
+
+	answers, answered int // how many, and the length of their bodies together
 }
 
 // dial connects. The end of ctx closes the connection under whoever uses it.
@@ -59,8 +61,13 @@ func (c *conn) roundTrip(request []byte) ([]byte, error) {
 	if h.status != 200 {
 		return nil, &errRefused{h.status, string(c.body)}
 	}
+	c.answers++
+	c.answered += len(c.body)
 	return c.body, nil
 }
+
+// average is the length of an answer's body.
+func (c *conn) average() int { return c.answered / max(1, c.answers) }
 
 // open sends a request whose answer has no end that one would wait for, and gives the answer's body.
 func (c *conn) open(request []byte) (io.Reader, error) {

@@ -13,6 +13,8 @@ import (
 // looking at their checksums. It reuses its memory.
 type events struct {
 	message []byte
+
+	count, length int // of all events
 }
 
 const (
@@ -37,9 +39,14 @@ func (e *events) next(r io.Reader) ([]byte, error) {
 	if _, err := io.ReadFull(r, e.message[preludeSize:]); err != nil {
 		return nil, err
 	}
+	e.count++
+	e.length += total
 	payload := e.message[preludeSize+headers : total-4]
 	if bytes.Contains(e.message[preludeSize:preludeSize+headers], []byte(":exception-type")) {
 		return nil, fmt.Errorf("the subscription ended: %s", payload)
 	}
 	return payload, nil
 }
+
+// average is the length of an event.
+func (e *events) average() int { return e.length / max(1, e.count) }

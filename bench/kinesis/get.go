@@ -37,6 +37,7 @@ func (b *bench) get(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		b.reached = append(b.reached, reading("GetRecords", all[0]), reading("GetRecords in CBOR 1.1", binary), reading("SubscribeToShard", pushed))
 		t := newTable("Reading records of 1 KB from TRIM_HORIZON, 8 shards side by side", "", "MB/s", "ratio to the best peer's GetRecords", "aim", "server CPU µs/record")
 		best := max(all[1].records, all[2].records)
 		row := func(name string, o outcome, aim string) {
@@ -93,7 +94,9 @@ func (b *bench) read(ctx context.Context, s *server, f format, stream string) (o
 		return outcome{}, err
 	}
 	defer closeAll(workers)
-	return b.measure(ctx, s, workers)
+	o, err := b.measure(ctx, s, workers)
+	o.answer = averageAnswer(workers)
+	return o, err
 }
 
 // pushed measures SubscribeToShard on a stream that has records.
@@ -114,6 +117,7 @@ func (b *bench) pushed(ctx context.Context, s *server, stream string) (outcome, 
 			workers = append(workers, x)
 		}
 		o, err := b.measure(ctx, s, workers)
+		o.answer = subscribers[0].events.average()
 		closeAll(workers)
 		if err != nil {
 			return outcome{}, err

@@ -23,6 +23,7 @@ type outcome struct {
 	steps, records float64       // a second
 	p50, p99       time.Duration // of steps
 	cpu            time.Duration // of the server, for each record
+	answer         int           // average length of an answer's body
 }
 
 // measure lets the workers run side by side: first to warm up, then for the length of the measurement. Each works until
@@ -116,6 +117,7 @@ func middle(outcomes []outcome) outcome {
 		p50:     median(outcomes, func(o outcome) time.Duration { return o.p50 }),
 		p99:     median(outcomes, func(o outcome) time.Duration { return o.p99 }),
 		cpu:     median(outcomes, func(o outcome) time.Duration { return o.cpu }),
+		answer:  median(outcomes, func(o outcome) int { return o.answer }),
 	}
 }
 
@@ -127,6 +129,9 @@ func median[T any, V cmp.Ordered](of []T, figure func(T) V) V {
 	slices.Sort(all)
 	return all[len(all)/2]
 }
+
+// averageAnswer is that of the first connection; the others' are like it.
+func averageAnswer(workers []worker) int { return workers[0].(interface{ average() int }).average() }
 
 // closeAll ends the workers' connections. What the servers would say about it is of no interest.
 func closeAll(workers []worker) {

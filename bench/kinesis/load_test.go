@@ -89,3 +89,16 @@ func TestTableNumbers(t *testing.T) {
 		t.Error("an unknown part was taken")
 	}
 }
+
+func TestCostsAreForEachRecord(t *testing.T) {
+	costs, err := parseCosts("goos: linux\npkg: drey/kinesis\n" +
+		"BenchmarkPutRecords500x100B/JSON-2         \t    2000\t   1000000 ns/op\t       500.0 records/op\t  250000 B/op\t    5000 allocs/op\n" +
+		"BenchmarkPutRecord100B/CBOR \t 9 \t 1.5e+03 ns/op\t 1.000 records/op\t 20 B/op\t 3 allocs/op\nPASS\n")
+	want := []cost{{"PutRecords500x100B/JSON", 2000, 500, 10}, {"PutRecord100B/CBOR", 1500, 20, 3}}
+	if err != nil || !slices.Equal(costs, want) {
+		t.Errorf("%v, %v", costs, err)
+	}
+	if _, err := parseCosts("BenchmarkPutRecord\t 1\t 100 ns/op\n"); err == nil {
+		t.Error("a benchmark without records was taken")
+	}
+}

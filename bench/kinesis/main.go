@@ -58,6 +58,11 @@ var parts = []struct {
 	{"puts", (*bench).puts},
 	{"put", (*bench).put},
 	{"get", (*bench).get},
+	{"efo", (*bench).efo},
+	{"cost", (*bench).cost},
+	{"growth", (*bench).growth},
+	{"idle", (*bench).idle},
+	{"limits", (*bench).limits},
 }
 
 func names() []string {
@@ -86,10 +91,12 @@ func (o options) chosen() ([]string, error) {
 type bench struct {
 	options
 	root, work string
-	program    string // drey
+	program    string   // drey
+	noLimits   []string // its flags for a server without throughput limits
 	out        io.Writer
 	servers    []*server // Drey first, then the peers
 	streams    int       // made so far
+	reached    []figure  // Drey's, for limits
 }
 
 func run(ctx context.Context, o options) error {
@@ -130,14 +137,23 @@ func (b *bench) length() time.Duration { return time.Duration(b.seconds * float6
 func (b *bench) warmup() time.Duration { return min(b.length(), 2*time.Second) }
 
 // besidePeers runs a part with Drey and both peers, each freshly started, and ends them.
-func (b *bench) besidePeers(ctx context.Context, measure func(context.Context) error) (err error) {
+func (b *bench) besidePeers(ctx context.Context, measure func(context.Context) error) error {
+	return b.beside(ctx, measure, b.openDrey, b.openKinesalite, b.openKinesisLocal)
+}
+
+// withDrey runs a part with a Drey on an empty data directory, and ends it.
+func (b *bench) withDrey(ctx context.Context, measure func(context.Context, *server) error) error {
+	return b.beside(ctx, func(ctx context.Context) error { return measure(ctx, b.servers[0]) }, b.openDrey)
+}
+
+func (b *bench) beside(ctx context.Context, measure func(context.Context) error, opens ...func(context.Context) (*server, error)) (err error) {
 	defer func() {
 		for _, s := range b.servers {
 			err = errors.Join(err, s.close())
 		}
 		b.servers = nil
 	}()
-	for _, open := range []func(context.Context) (*server, error){b.openDrey, b.openKinesalite, b.openKinesisLocal} {
+	for _, open := range opens {
 		s, err := open(ctx)
 		if err != nil {
 			return err

@@ -25,6 +25,7 @@ type server struct {
 	address string
 	keys    aws.Credentials
 	region  string
+	data    string // directory, of Drey
 	process *exec.Cmd
 	log     string
 	ended   chan struct{} // closed when the process is gone
@@ -96,12 +97,18 @@ func (s *server) close() error {
 	}
 	select {
 	case <-s.ended:
+		return nil
 	case <-time.After(stopLimit):
-		if err := s.process.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return err
-		}
-		<-s.ended
+		return s.kill()
 	}
+}
+
+// kill ends the process as a crash would.
+func (s *server) kill() error {
+	if err := s.process.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	<-s.ended
 	return nil
 }
 

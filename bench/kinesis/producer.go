@@ -58,8 +58,8 @@ func (t traffic) request(s *server, stream string) ([]byte, error) {
 	return s.request(t.format, "PutRecords", in)
 }
 
-// producer sends its requests in turn.
-type producer struct {
+// sender sends its requests in turn.
+type sender struct {
 	*conn
 	requests [][]byte
 	next     int
@@ -74,7 +74,7 @@ func (t traffic) producers(ctx context.Context, s *server, stream string) ([]wor
 			closeAll(all)
 			return nil, err
 		}
-		p := &producer{conn: c, records: t.records}
+		p := &sender{conn: c, records: t.records}
 		all = append(all, p)
 		for range t.bodies() {
 			r, err := t.request(s, stream)
@@ -94,7 +94,7 @@ var (
 	errNotStored   = errors.New("some records were not stored")
 )
 
-func (p *producer) step() (int, error) {
+func (p *sender) step() (int, error) {
 	body, err := p.roundTrip(p.requests[p.next])
 	if err != nil {
 		return 0, err
@@ -106,7 +106,7 @@ func (p *producer) step() (int, error) {
 	return p.records, nil
 }
 
-// put measures the traffic on a stream of its own.
+// putTraffic measures it on a stream of its own.
 func (b *bench) putTraffic(ctx context.Context, s *server, t traffic) (outcome, error) {
 	return b.onStream(ctx, s, t.shards, func(stream string) (outcome, error) {
 		workers, err := t.producers(ctx, s, stream)
@@ -114,6 +114,8 @@ func (b *bench) putTraffic(ctx context.Context, s *server, t traffic) (outcome, 
 			return outcome{}, err
 		}
 		defer closeAll(workers)
-		return b.measure(ctx, s, workers)
+		o, err := b.measure(ctx, s, workers)
+		o.answer = averageAnswer(workers)
+		return o, err
 	})
 }

@@ -22,11 +22,11 @@ func (b *bench) puts(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			load.format = asCBOR
-			binary, err := b.putTraffic(ctx, b.servers[0], load)
+			binary, err := b.putTraffic(ctx, b.servers[0], traffic{asCBOR, 500, c.size, c.connections, shards})
 			if err != nil {
 				return err
 			}
+			b.reached = append(b.reached, writing(load, all[0]))
 			rates := each(all, func(o outcome) float64 { return o.records })
 			t.row(fmt.Sprintf("%d B", c.size), c.connections, count(rates[0]), count(rates[1]), count(rates[2]), decimal(rates[0]/slices.Max(rates[1:])), c.aim,
 				micros(all[0].cpu), micros(all[1].cpu), micros(all[2].cpu), count(binary.records))
@@ -50,6 +50,7 @@ func (b *bench) put(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			b.reached = append(b.reached, writing(load, all[0]))
 			rates := each(all, func(o outcome) float64 { return o.steps })
 			t.row(c.connections, "requests/s", count(rates[0]), count(rates[1]), count(rates[2]), decimal(rates[0]/slices.Max(rates[1:])), c.rate)
 			t.durations(c.connections, "p50 ms", all, func(o outcome) float64 { return millis(o.p50) }, "")

@@ -14,7 +14,7 @@ import (
 
 const (
 	dreyAddress            = "127.0.0.1:45670"
-	dreyAppAddress         = "127.0.77.10"
+	dreyAppAddress         = "127.0.77.90"
 	kinesalitePort         = "45671"
 	kinesisLocalPort       = "45672"
 	kinesisLocalSecurePort = "45673"
@@ -26,7 +26,13 @@ const (
 var anyKeys = aws.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
 
 func (b *bench) build(ctx context.Context) error {
-	_, err := b.output(ctx, "go", "build", "-o", b.program, "./cmd/drey")
+	if _, err := b.output(ctx, "go", "build", "-o", b.program, "./cmd/drey"); err != nil {
+		return err
+	}
+	usage, err := b.output(ctx, b.program, "serve", "--help")
+	if strings.Contains(usage, "--kinesis-limits") {
+		b.noLimits = []string{"--kinesis-limits", "off"}
+	}
 	return err
 }
 
@@ -36,20 +42,7 @@ func (b *bench) openDrey(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.openDreyOn(ctx, data)
-}
-
-// openDreyOn starts a server without throughput limits, and with everything else as it is by default: fsync is on.
-func (b *bench) openDreyOn(ctx context.Context, data string) (*server, error) {
-	args := []string{"serve", "--data-dir", data, "--listen", dreyAddress, "--app-address", dreyAppAddress}
-	usage, err := b.output(ctx, b.program, "serve", "--help")
-	if err != nil {
-		return nil, err
-	}
-	if strings.Contains(usage, "--kinesis-limits") {
-		args = append(args, "--kinesis-limits", "off")
-	}
-	s, err := start(ctx, "Drey", dreyAddress, data+".log", exec.Command(b.program, args...))
+	s, err := b.launch(ctx, data)
 	if err != nil {
 		return nil, err
 	}
@@ -66,14 +59,42 @@ func (b *bench) openDreyOn(ctx context.Context, data string) (*server, error) {
 	return s, nil
 }
 
+// launch starts a server without throughput limits, and with everything else as it is by default: fsync is on.
+func (b *bench) launch(ctx context.Context, data string) (*server, error) {
+	args := []string{"serve", "--data-dir", data, "--listen", dreyAddress, "--app-address", dreyAppAddress}
+	s, err := start(ctx, "Drey", dreyAddress, data+".log", exec.Command(b.program, append(args, b.noLimits...)...))
+	if err != nil {
+		return nil, err
+	}
+	s.data = data
+	if err := s.serves(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// serves waits for the first answer; by then keys are written.
+func (s *server) serves(ctx context.Context) error {
+	c, err := s.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err = c.roundTrip([]byte("GET /_drey/health HTTP/1.1\r\nHost: " + s.address + "\r\n\r\n")); err != nil {
+		return s.fail(err)
+	}
+	return nil
+}
+
 func (b *bench) openKinesalite(ctx context.Context) (*server, error) {
-	return b.openPeer(ctx, "kinesalite", kinesalitePort, nil, "cli.js", "--port", kinesalitePort, "--shardLimit", peerShards)
+	return b.openPeer(ctx, "kinesalite", kinesalitePort, nil, "cli.js", "--port", kinesalitePort, "--shardLimit", peerShards, "--createStreamMs", "50", "--deleteStreamMs", "50")
 }
 
 func (b *bench) openKinesisLocal(ctx context.Context) (*server, error) {
 	env := []string{
 		"KINESIS_MOCK_PLAIN_PORT=" + kinesisLocalPort, "KINESIS_MOCK_TLS_PORT=" + kinesisLocalSecurePort,
 		"SHARD_LIMIT=" + peerShards, "LOG_LEVEL=ERROR",
+		"CREATE_STREAM_DURATION=50ms", "DELETE_STREAM_DURATION=50ms",
 	}
 	return b.openPeer(ctx, "kinesis-local", kinesisLocalPort, env, "main.js")
 }

@@ -78,7 +78,7 @@ func (b *bench) onStream(ctx context.Context, s *server, shards int, measure fun
 	if err != nil {
 		return outcome{}, err
 	}
-	return o, s.call(ctx, "DeleteStream", map[string]any{"StreamName": name}, nil)
+	return o, s.call(ctx, "DeleteStream", map[string]any{"StreamName": name, "EnforceConsumerDeletion": true}, nil)
 }
 
 // streamName gives a name that no stream of the run has had.
