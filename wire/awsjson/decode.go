@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -23,6 +24,9 @@ import (
 func Decode(body []byte, v any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
+	}
+	if !utf8.Valid(body) { // half a surrogate pair in an escape is taken, and becomes U+FFFD
+		return wire.SerializationException.Errorf("The request body is not valid JSON: it is not UTF-8")
 	}
 	d := decoder{jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
 	if err := d.structure(reflect.ValueOf(v).Elem(), shape.Of(v)); err != nil {

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"drey/wire"
 )
 
 // The values of X-Amz-Content-Sha256 that are no hash (S3 API reference, "Signature Calculations for the Authorization
@@ -20,10 +22,8 @@ const (
 	streamingUnsignedTrailr = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 )
 
-// MaxBody is the largest body that a service other than S3 takes: 50 MiB of inline code in base64.
-const MaxBody = 72 << 20
-
-// payloadHash is the last line of the canonical request. S3 sends it as a header; for the others the body is read here.
+// payloadHash is the last line of the canonical request. S3 sends it as a header; for the others the body, which the edge
+// has limited, is read here.
 func payloadHash(r *http.Request, service string) (string, error) {
 	if h := r.Header.Get("X-Amz-Content-Sha256"); h != "" {
 		return h, nil
@@ -31,7 +31,7 @@ func payloadHash(r *http.Request, service string) (string, error) {
 	if service == "s3" {
 		return "", IncompleteSignature.Errorf("Missing required header for this request: x-amz-content-sha256")
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, MaxBody))
+	raw, err := io.ReadAll(r.Body)
 	if err != nil {
 		return "", readError(err)
 	}
@@ -42,8 +42,12 @@ func payloadHash(r *http.Request, service string) (string, error) {
 
 func readError(err error) error {
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	var e *wire.Error
+	switch {
+	case errors.As(err, &tooLarge):
 		return tooLargeError(tooLarge.Limit)
+	case errors.As(err, &e):
+		return e
 	}
 	return IncompleteBody.Errorf("The request body terminated unexpectedly")
 }
