@@ -2,7 +2,6 @@ package edge
 
 import (
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -48,7 +47,7 @@ func (c *call) serve() {
 		c.fail(err)
 		return
 	}
-	if err := c.read(res.Body); err != nil {
+	if err := c.read(res); err != nil {
 		c.fail(err)
 		return
 	}
@@ -168,12 +167,11 @@ func (c *call) routeQuery(scoped string) error {
 	if err := c.limit(maxForm); err != nil {
 		return err
 	}
-	raw, err := io.ReadAll(c.r.Body)
+	w, err := sigv4.ReadWhole(c.r)
 	if err != nil {
 		return bodyError(err)
 	}
-	c.r.Body = io.NopCloser(strings.NewReader(string(raw)))
-	text, err := plain(c.r.Header, raw, maxForm)
+	text, err := plain(c.r.Header, w.Bytes, maxForm)
 	if err != nil {
 		return err
 	}
@@ -217,12 +215,14 @@ func firstLabel(host string) string {
 	return ""
 }
 
-func (c *call) read(body io.ReadCloser) error {
-	raw, err := io.ReadAll(body)
+// read gets the whole body.
+func (c *call) read(res *sigv4.Result) error {
+	c.r.Body = res.Body
+	w, err := sigv4.ReadWhole(c.r)
 	if err != nil {
 		return bodyError(err)
 	}
-	c.body, err = plain(c.r.Header, raw, c.service.MaxBody)
+	c.body, err = plain(c.r.Header, w.Bytes, c.service.MaxBody)
 	return err
 }
 
