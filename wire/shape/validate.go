@@ -3,6 +3,7 @@ package shape
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +19,7 @@ const maxShown = 1024
 // violation in AWS's words and carries code.
 func Validate(v any, code wire.ErrorCode) error {
 	var c checker
-	c.structure(reflect.ValueOf(v).Elem(), Of(v), "")
+	c.structure(reflect.ValueOf(v).Elem(), Of(v), nil)
 	if len(c.found) == 0 {
 		return nil
 	}
@@ -31,79 +32,116 @@ func Validate(v any, code wire.ErrorCode) error {
 
 type checker struct{ found []string }
 
-func (c *checker) fail(shown, path, rule string) {
-	c.found = append(c.found, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: %s", shown, path, rule))
+// place is where a value stands. It becomes text only in a message: most requests are valid.
+type place struct {
+	above  *place
+	member string // of the structure above
+	item   int    // of the list above, from 1
+	key    string // of the map above
 }
 
-func (c *checker) structure(sv reflect.Value, t *Type, path string) {
+func (p *place) String() string {
+	switch {
+	case p.item > 0:
+		return p.above.String() + "." + strconv.Itoa(p.item) + ".member"
+	case p.key != "":
+		return p.above.String() + p.key
+	case p.above == nil:
+		return lowerFirst(p.member)
+	}
+	return p.above.String() + "." + lowerFirst(p.member)
+}
+
+func (c *checker) fail(shown string, at *place, rule string) {
+	c.found = append(c.found, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: %s", shown, at.String(), rule))
+}
+
+func (c *checker) structure(sv reflect.Value, t *Type, above *place) {
+	at := place{above: above}
 	for _, f := range t.Fields {
-		at := path + lowerFirst(f.Member)
+		at.member = f.Member
 		v, present := f.Value(sv)
 		if !present {
 			if f.Required && !f.Event {
-				c.fail("null", at, "Member must not be null")
+				c.fail("null", &at, "Member must not be null")
 			}
 			continue
 		}
-		c.value(v, f.Type, &f.self, f, at)
+		c.value(v, f.Type, &f.self, f, &at)
 	}
 }
 
-func (c *checker) value(v reflect.Value, t *Type, rule *constraint, f *Field, at string) {
+func (c *checker) value(v reflect.Value, t *Type, rule *constraint, f *Field, at *place) {
 	switch t.Kind {
 	case Structure:
-		c.structure(v, t, at+".")
+		c.structure(v, t, at)
 	case List:
-		c.length(v.Len(), rule, func() string { return quote(fmt.Sprint(v.Interface())) }, at)
+		c.length(v.Len(), rule, t, v, at)
+		item := place{above: at}
 		for i := range v.Len() {
-			c.value(v.Index(i), t.Elem, &f.elem, f, fmt.Sprintf("%s.%d.member", at, i+1))
+			item.item = i + 1
+			c.value(v.Index(i), t.Elem, &f.elem, f, &item)
 		}
 	case Map:
-		c.length(v.Len(), rule, func() string { return quote(fmt.Sprint(v.Interface())) }, at)
+		c.length(v.Len(), rule, t, v, at)
 		for it := v.MapRange(); it.Next(); {
-			c.value(it.Key(), t.Key, &f.key, f, at+".key")
-			c.value(it.Value(), t.Elem, &f.elem, f, at+"."+it.Key().String()+".member")
+			c.value(it.Key(), t.Key, &f.key, f, &place{above: at, key: ".key"})
+			c.value(it.Value(), t.Elem, &f.elem, f, &place{above: at, key: "." + it.Key().String() + ".member"})
 		}
 	case Blob:
-		n := v.Len()
-		c.length(n, rule, func() string {
-			return fmt.Sprintf("'java.nio.HeapByteBuffer[pos=0 lim=%d cap=%d]'", n, n)
-		}, at)
+		c.length(v.Len(), rule, t, v, at)
 	case String:
-		c.text(v.String(), t, rule, at)
+		c.text(v, t, rule, at)
 	case Integer:
-		c.number(float64(v.Int()), strconv.FormatInt(v.Int(), 10), rule, at)
+		if rule.bounded() {
+			c.number(float64(v.Int()), strconv.FormatInt(v.Int(), 10), rule, at)
+		}
 	case Float:
-		c.number(v.Float(), strconv.FormatFloat(v.Float(), 'g', -1, 64), rule, at)
+		if rule.bounded() {
+			c.number(v.Float(), strconv.FormatFloat(v.Float(), 'g', -1, 64), rule, at)
+		}
 	}
 }
 
-func (c *checker) text(s string, t *Type, rule *constraint, at string) {
+func (r *constraint) bounded() bool { return r.min != "" || r.max != "" }
+
+func (c *checker) text(v reflect.Value, t *Type, rule *constraint, at *place) {
+	s := v.String()
 	if t.Enum != nil {
-		for _, e := range t.Enum {
-			if e == s {
-				return
-			}
+		if !slices.Contains(t.Enum, s) {
+			c.fail(quote(s), at, "Member must satisfy enum value set: ["+strings.Join(t.Enum, ", ")+"]")
 		}
-		c.fail(quote(s), at, "Member must satisfy enum value set: ["+strings.Join(t.Enum, ", ")+"]")
 		return
 	}
-	c.length(utf8.RuneCountInString(s), rule, func() string { return quote(s) }, at)
+	if rule.bounded() {
+		c.length(utf8.RuneCountInString(s), rule, t, v, at)
+	}
 	if rule.pattern != "" && !matches(rule.pattern, s) {
 		c.fail(quote(s), at, "Member must satisfy regular expression pattern: "+rule.pattern)
 	}
 }
 
-func (c *checker) length(n int, rule *constraint, shown func() string, at string) {
+func (c *checker) length(n int, rule *constraint, t *Type, v reflect.Value, at *place) {
 	if rule.min != "" && float64(n) < rule.minN {
-		c.fail(shown(), at, "Member must have length greater than or equal to "+rule.min)
+		c.fail(shown(v, t), at, "Member must have length greater than or equal to "+rule.min)
 	}
 	if rule.max != "" && float64(n) > rule.maxN {
-		c.fail(shown(), at, "Member must have length less than or equal to "+rule.max)
+		c.fail(shown(v, t), at, "Member must have length less than or equal to "+rule.max)
 	}
 }
 
-func (c *checker) number(n float64, shown string, rule *constraint, at string) {
+// shown is how a message repeats a value of the wrong length.
+func shown(v reflect.Value, t *Type) string {
+	switch t.Kind {
+	case Blob:
+		return fmt.Sprintf("'java.nio.HeapByteBuffer[pos=0 lim=%d cap=%[1]d]'", v.Len())
+	case String:
+		return quote(v.String())
+	}
+	return quote(fmt.Sprint(v.Interface()))
+}
+
+func (c *checker) number(n float64, shown string, rule *constraint, at *place) {
 	if rule.min != "" && n < rule.minN {
 		c.fail("'"+shown+"'", at, "Member must have value greater than or equal to "+rule.min)
 	}
