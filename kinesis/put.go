@@ -34,7 +34,7 @@ func (s *Service) PutRecord(ctx context.Context, in *model.PutRecordInput) (*mod
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
-	ordinal, at, err := l.put(encodePayload(*in.PartitionKey, in.Data, x.Encryption))
+	ordinal, at, err := l.put(appendPayload(nil, *in.PartitionKey, in.Data, x.Encryption))
 	if err != nil {
 		return nil, s.storeError(st.key, err)
 	}
@@ -124,9 +124,9 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 			}
 			continue
 		}
-		id := b.lane.id()
+		id, numbers := b.lane.id(), b.lane.numbers(b.First, b.Time, len(b.places))
 		for n, i := range b.places {
-			out.Records[i] = model.PutRecordsResultEntry{ShardId: &id, SequenceNumber: new(b.lane.number(b.First+uint64(n), b.Time).String())}
+			out.Records[i] = model.PutRecordsResultEntry{ShardId: &id, SequenceNumber: &numbers[n]}
 		}
 	}
 	return out, nil
@@ -134,7 +134,11 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 
 // divide checks the records and sorts them by shard.
 func (x *state) divide(records []model.PutRecordsRequestEntry) ([]*batch, error) {
-	byLane := map[*lane]*batch{}
+	byLane, size := map[*lane]*batch{}, 0
+	for i := range records {
+		size += payloadHeader + len(*records[i].PartitionKey) + len(records[i].Data)
+	}
+	arena := make([]byte, 0, size)
 	var batches []*batch
 	total := 0
 	for i, r := range records {
@@ -155,7 +159,9 @@ func (x *state) divide(records []model.PutRecordsRequestEntry) ([]*batch, error)
 			byLane[l], batches = b, append(batches, b)
 		}
 		b.places = append(b.places, i)
-		b.Payloads = append(b.Payloads, encodePayload(*r.PartitionKey, r.Data, x.Encryption))
+		at := len(arena)
+		arena = appendPayload(arena, *r.PartitionKey, r.Data, x.Encryption)
+		b.Payloads = append(b.Payloads, arena[at:])
 	}
 	return batches, nil
 }

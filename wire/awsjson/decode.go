@@ -65,13 +65,27 @@ func (d *decoder) structure(sv reflect.Value, t *shape.Type) error {
 	if c := d.peek(); c != '{' {
 		return d.mismatch(c, "a Structure")
 	}
-	return d.members(func(name []byte) error {
-		f := t.MemberOf(name)
-		if f == nil || d.peek() == 'n' {
-			return d.skip()
+	if err := d.enter(); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		more, err := d.more('}', first)
+		if err != nil || !more {
+			return err
 		}
-		return d.value(f.Settable(sv), f.Type)
-	})
+		name, err := d.name()
+		if err != nil {
+			return err
+		}
+		if f := t.MemberOf(name); f == nil || d.peek() == 'n' {
+			err = d.skip()
+		} else {
+			err = d.value(f.Settable(sv), f.Type)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func (d *decoder) value(v reflect.Value, t *shape.Type) error {
@@ -118,15 +132,22 @@ func (d *decoder) list(v reflect.Value, t *shape.Type) error {
 		return d.mismatch(c, "a List")
 	}
 	v.Set(reflect.MakeSlice(v.Type(), 0, 4))
-	n := 0
-	return d.elements(func() error {
+	if err := d.enter(); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		more, err := d.more(']', n == 0)
+		if err != nil || !more {
+			return err
+		}
 		if n == v.Cap() {
 			v.Grow(n)
 		}
-		n++
-		v.SetLen(n)
-		return d.value(v.Index(n-1), t.Elem)
-	})
+		v.SetLen(n + 1)
+		if err := d.value(v.Index(n), t.Elem); err != nil {
+			return err
+		}
+	}
 }
 
 func (d *decoder) mapping(v reflect.Value, t *shape.Type) error {
@@ -134,15 +155,24 @@ func (d *decoder) mapping(v reflect.Value, t *shape.Type) error {
 		return d.mismatch(c, "a Map")
 	}
 	v.Set(reflect.MakeMap(v.Type()))
-	return d.members(func(name []byte) error {
-		key := reflect.ValueOf(string(name)).Convert(t.Key.Go)
+	if err := d.enter(); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		more, err := d.more('}', first)
+		if err != nil || !more {
+			return err
+		}
+		name, err := d.name()
+		if err != nil {
+			return err
+		}
 		elem := reflect.New(t.Elem.Go).Elem()
 		if err := d.value(elem, t.Elem); err != nil {
 			return err
 		}
-		v.SetMapIndex(key, elem)
-		return nil
-	})
+		v.SetMapIndex(reflect.ValueOf(string(name)).Convert(t.Key.Go), elem)
+	}
 }
 
 func (d *decoder) setScalar(v reflect.Value, kind shape.Kind, tok token) error {

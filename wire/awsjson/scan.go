@@ -221,9 +221,9 @@ func (s *scanner) skip() error {
 	var err error
 	switch c := s.peek(); c {
 	case '{':
-		return s.members(func([]byte) error { return s.skip() })
+		return s.skipAll('}', true)
 	case '[':
-		return s.elements(s.skip)
+		return s.skipAll(']', false)
 	case '"':
 		_, err = s.text()
 	case 't', 'f', 'n':
@@ -234,37 +234,22 @@ func (s *scanner) skip() error {
 	return err
 }
 
-// members takes an object; each takes the value of the member with that name.
-func (s *scanner) members(each func(name []byte) error) error {
+// skipAll takes an array, or an object if its values are named.
+func (s *scanner) skipAll(end byte, named bool) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
 	for first := true; ; first = false {
-		more, err := s.more('}', first)
+		more, err := s.more(end, first)
 		if err != nil || !more {
 			return err
 		}
-		name, err := s.name()
-		if err == nil {
-			err = each(name)
+		if named {
+			if _, err := s.name(); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// elements takes an array; each takes an element.
-func (s *scanner) elements(each func() error) error {
-	if err := s.enter(); err != nil {
-		return err
-	}
-	for first := true; ; first = false {
-		more, err := s.more(']', first)
-		if err != nil || !more {
-			return err
-		}
-		if err := each(); err != nil {
+		if err := s.skip(); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,7 @@ const maxShown = 1024
 // violation in AWS's words and carries code.
 func Validate(v any, code wire.ErrorCode) error {
 	var c checker
-	c.structure(reflect.ValueOf(v).Elem(), Of(v), nil)
+	c.structure(reflect.ValueOf(v).Elem(), Of(v))
 	if len(c.found) == 0 {
 		return nil
 	}
@@ -30,103 +30,116 @@ func Validate(v any, code wire.ErrorCode) error {
 	return code.Errorf("%d validation %s detected: %s", len(c.found), noun, strings.Join(c.found, "; "))
 }
 
-type checker struct{ found []string }
-
-// place is where a value stands. It becomes text only in a message: most requests are valid.
-type place struct {
-	above  *place
-	member string // of the structure above
-	item   int    // of the list above, from 1
-	key    string // of the map above
+// checker is where it is in a value, and what it found. The place becomes text only in a message: most requests are valid.
+type checker struct {
+	path  []step
+	found []string
 }
 
-func (p *place) String() string {
-	switch {
-	case p.item > 0:
-		return p.above.String() + "." + strconv.Itoa(p.item) + ".member"
-	case p.key != "":
-		return p.above.String() + p.key
-	case p.above == nil:
-		return lowerFirst(p.member)
+// step leads from a value into it.
+type step struct {
+	member string // of a structure
+	item   int    // of a list, from 1
+	part   string // of a map, as messages call it
+}
+
+func (c *checker) fail(shown, rule string) {
+	var at strings.Builder
+	for i, s := range c.path {
+		if i > 0 {
+			at.WriteByte('.')
+		}
+		switch {
+		case s.item > 0:
+			at.WriteString(strconv.Itoa(s.item) + ".member")
+		case s.part != "":
+			at.WriteString(s.part)
+		default:
+			at.WriteString(lowerFirst(s.member))
+		}
 	}
-	return p.above.String() + "." + lowerFirst(p.member)
-}
-
-func (c *checker) fail(shown string, at *place, rule string) {
 	c.found = append(c.found, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: %s", shown, at.String(), rule))
 }
 
-func (c *checker) structure(sv reflect.Value, t *Type, above *place) {
-	at := place{above: above}
+func (c *checker) structure(sv reflect.Value, t *Type) {
+	c.path = append(c.path, step{})
+	last := len(c.path) - 1
 	for _, f := range t.Fields {
-		at.member = f.Member
+		c.path[last].member = f.Member
 		v, present := f.Value(sv)
 		if !present {
 			if f.Required && !f.Event {
-				c.fail("null", &at, "Member must not be null")
+				c.fail("null", "Member must not be null")
 			}
 			continue
 		}
-		c.value(v, f.Type, &f.self, f, &at)
+		c.value(v, f.Type, &f.self, f)
 	}
+	c.path = c.path[:last]
 }
 
-func (c *checker) value(v reflect.Value, t *Type, rule *constraint, f *Field, at *place) {
+func (c *checker) value(v reflect.Value, t *Type, rule *constraint, f *Field) {
 	switch t.Kind {
 	case Structure:
-		c.structure(v, t, at)
+		c.structure(v, t)
 	case List:
-		c.length(v.Len(), rule, t, v, at)
-		item := place{above: at}
+		c.length(v.Len(), rule, t, v)
+		c.path = append(c.path, step{})
+		last := len(c.path) - 1
 		for i := range v.Len() {
-			item.item = i + 1
-			c.value(v.Index(i), t.Elem, &f.elem, f, &item)
+			c.path[last].item = i + 1
+			c.value(v.Index(i), t.Elem, &f.elem, f)
 		}
+		c.path = c.path[:last]
 	case Map:
-		c.length(v.Len(), rule, t, v, at)
+		c.length(v.Len(), rule, t, v)
+		last := len(c.path)
 		for it := v.MapRange(); it.Next(); {
-			c.value(it.Key(), t.Key, &f.key, f, &place{above: at, key: ".key"})
-			c.value(it.Value(), t.Elem, &f.elem, f, &place{above: at, key: "." + it.Key().String() + ".member"})
+			c.path = append(c.path[:last], step{part: "key"})
+			c.value(it.Key(), t.Key, &f.key, f)
+			c.path[last].part = it.Key().String() + ".member"
+			c.value(it.Value(), t.Elem, &f.elem, f)
 		}
+		c.path = c.path[:last]
 	case Blob:
-		c.length(v.Len(), rule, t, v, at)
+		c.length(v.Len(), rule, t, v)
 	case String:
-		c.text(v, t, rule, at)
+		c.text(v, t, rule)
 	case Integer:
 		if rule.bounded() {
-			c.number(float64(v.Int()), strconv.FormatInt(v.Int(), 10), rule, at)
+			c.number(float64(v.Int()), strconv.FormatInt(v.Int(), 10), rule)
 		}
 	case Float:
 		if rule.bounded() {
-			c.number(v.Float(), strconv.FormatFloat(v.Float(), 'g', -1, 64), rule, at)
+			c.number(v.Float(), strconv.FormatFloat(v.Float(), 'g', -1, 64), rule)
 		}
 	}
 }
 
 func (r *constraint) bounded() bool { return r.min != "" || r.max != "" }
 
-func (c *checker) text(v reflect.Value, t *Type, rule *constraint, at *place) {
+func (c *checker) text(v reflect.Value, t *Type, rule *constraint) {
 	s := v.String()
 	if t.Enum != nil {
 		if !slices.Contains(t.Enum, s) {
-			c.fail(quote(s), at, "Member must satisfy enum value set: ["+strings.Join(t.Enum, ", ")+"]")
+			c.fail(quote(s), "Member must satisfy enum value set: ["+strings.Join(t.Enum, ", ")+"]")
 		}
 		return
 	}
 	if rule.bounded() {
-		c.length(utf8.RuneCountInString(s), rule, t, v, at)
+		c.length(utf8.RuneCountInString(s), rule, t, v)
 	}
 	if rule.pattern != "" && !matches(rule.pattern, s) {
-		c.fail(quote(s), at, "Member must satisfy regular expression pattern: "+rule.pattern)
+		c.fail(quote(s), "Member must satisfy regular expression pattern: "+rule.pattern)
 	}
 }
 
-func (c *checker) length(n int, rule *constraint, t *Type, v reflect.Value, at *place) {
+func (c *checker) length(n int, rule *constraint, t *Type, v reflect.Value) {
 	if rule.min != "" && float64(n) < rule.minN {
-		c.fail(shown(v, t), at, "Member must have length greater than or equal to "+rule.min)
+		c.fail(shown(v, t), "Member must have length greater than or equal to "+rule.min)
 	}
 	if rule.max != "" && float64(n) > rule.maxN {
-		c.fail(shown(v, t), at, "Member must have length less than or equal to "+rule.max)
+		c.fail(shown(v, t), "Member must have length less than or equal to "+rule.max)
 	}
 }
 
@@ -141,12 +154,12 @@ func shown(v reflect.Value, t *Type) string {
 	return quote(fmt.Sprint(v.Interface()))
 }
 
-func (c *checker) number(n float64, shown string, rule *constraint, at *place) {
+func (c *checker) number(n float64, shown string, rule *constraint) {
 	if rule.min != "" && n < rule.minN {
-		c.fail("'"+shown+"'", at, "Member must have value greater than or equal to "+rule.min)
+		c.fail("'"+shown+"'", "Member must have value greater than or equal to "+rule.min)
 	}
 	if rule.max != "" && n > rule.maxN {
-		c.fail("'"+shown+"'", at, "Member must have value less than or equal to "+rule.max)
+		c.fail("'"+shown+"'", "Member must have value less than or equal to "+rule.max)
 	}
 }
 
