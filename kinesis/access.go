@@ -66,6 +66,9 @@ var accesses = map[string]rule{
 	"ListTagsForStream": onStream(func(in *model.ListTagsForStreamInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
+	"MergeShards": onStream(func(in *model.MergeShardsInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
 	"PutRecord": onStream(func(in *model.PutRecordInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
@@ -77,6 +80,9 @@ var accesses = map[string]rule{
 	"RemoveTagsFromStream": onStream(func(in *model.RemoveTagsFromStreamInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
+	"SplitShard": onStream(func(in *model.SplitShardInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
 	"StartStreamEncryption": onStream(func(in *model.StartStreamEncryptionInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
@@ -86,8 +92,11 @@ var accesses = map[string]rule{
 	"SubscribeToShard": onConsumer(func(in *model.SubscribeToShardInput) consumerReference {
 		return consumerReference{arn: in.ConsumerARN}
 	}),
-	"TagResource":      onARN(func(in *model.TagResourceInput) *string { return in.ResourceARN }),
-	"UntagResource":    onARN(func(in *model.UntagResourceInput) *string { return in.ResourceARN }),
+	"TagResource":   onARN(func(in *model.TagResourceInput) *string { return in.ResourceARN }),
+	"UntagResource": onARN(func(in *model.UntagResourceInput) *string { return in.ResourceARN }),
+	"UpdateShardCount": onStream(func(in *model.UpdateShardCountInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
 	"UpdateStreamMode": onStream(func(in *model.UpdateStreamModeInput) reference { return reference{arn: in.StreamARN, id: in.StreamId} }),
 }
 

@@ -23,7 +23,7 @@ func (s *Service) GetShardIterator(ctx context.Context, in *model.GetShardIterat
 	if err != nil {
 		return nil, err
 	}
-	l := x.lane(*in.ShardId)
+	l := x.lane(*in.ShardId, s.Now())
 	if l == nil {
 		return nil, errNoShard(st.key, *in.ShardId)
 	}
@@ -96,13 +96,16 @@ func (s *Service) GetRecords(_ context.Context, in *model.GetRecordsInput) (*mod
 		return nil, err
 	}
 	x := st.load()
-	if x.ID != t.ID || t.Shard >= len(x.lanes) { // another stream has the name now
+	if x.ID != t.ID { // another stream has the name now
 		return nil, errNoStream(t.Stream)
+	}
+	l := x.lane(shardID(t.Shard), now)
+	if l == nil {
+		return nil, errNoShard(t.Stream, shardID(t.Shard))
 	}
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
-	l := x.lanes[t.Shard]
 	r := l.log.Reader(t.Ordinal).Since(x.horizon(now))
 	defer r.Close()
 	p, err := l.read(r, t.Ordinal, or(in.Limit, maxRecords), maxReadSize, now)

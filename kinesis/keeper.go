@@ -47,7 +47,7 @@ func (s *Service) wake() {
 	}
 }
 
-// sweep removes streams and consumers that are gone, and tells when the next will be.
+// sweep removes streams, shards and consumers that are gone, and tells when the next will be.
 func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err error) {
 	due = now.Add(trimming)
 	for _, st := range s.all() {
@@ -64,6 +64,9 @@ func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err 
 				return nil
 			}))
 		}
+		if d.Gone == nil && slices.ContainsFunc(d.Shards, func(sh shard) bool { return sh.expired(d.horizon(now)) }) {
+			err = errors.Join(err, s.dropShards(ctx, st, now))
+		}
 		for _, c := range d.consumers(now) {
 			if c.Gone != nil && c.Gone.Before(due) {
 				due = *c.Gone
@@ -71,6 +74,23 @@ func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err 
 		}
 	}
 	return due, err
+}
+
+// dropShards makes the records of expired shards and then the shards disappear. It may be repeated.
+func (s *Service) dropShards(ctx context.Context, st *stream, now time.Time) error {
+	return s.change(ctx, st, func(d *document) error {
+		horizon := d.horizon(now)
+		for _, l := range st.load().lanes {
+			if !l.expired(horizon) {
+				continue
+			}
+			if err := l.log.Remove(); err != nil {
+				return err
+			}
+		}
+		d.Shards = slices.DeleteFunc(d.Shards, func(sh shard) bool { return sh.expired(horizon) })
+		return nil
+	})
 }
 
 // remove makes a deleted stream's records and then its document disappear. It may be repeated.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/big"
 	"sort"
+	"sync"
 	"time"
 
 	"drey/store/seglog"
@@ -33,17 +34,19 @@ func parseHash(s string) (h hash, ok bool) {
 
 func (h hash) after(o hash) bool { return h.hi > o.hi || (h.hi == o.hi && h.lo > o.lo) }
 
+// hashSpace is how many hash keys there are.
+var hashSpace = new(big.Int).Lsh(big.NewInt(1), 128)
+
 // evenShards divides the hash keys among n shards.
 func evenShards(n int, created time.Time) []shard {
-	space := new(big.Int).Lsh(big.NewInt(1), 128)
-	width := new(big.Int).Div(space, big.NewInt(int64(n)))
+	width := new(big.Int).Div(hashSpace, big.NewInt(int64(n)))
 	one := big.NewInt(1)
 	out := make([]shard, n)
 	for i := range out {
 		start := new(big.Int).Mul(width, big.NewInt(int64(i)))
 		end := new(big.Int).Add(start, width)
 		if i == n-1 {
-			end = space
+			end = hashSpace
 		}
 		out[i] = shard{Index: i, Start: start.String(), End: new(big.Int).Sub(end, one).String(), Created: created}
 	}
@@ -55,6 +58,25 @@ type lane struct {
 	shard
 	start hash
 	log   *seglog.Log
+	door  *door
+}
+
+// door is where records come into a shard. It closes between two appends, never during one.
+type door struct {
+	mu     sync.RWMutex  // shared by those who append
+	closed chan struct{} // closed, under mu, when the shard takes no more
+}
+
+// errMoved is the answer of a shard that was closed: its hash keys belong to its children now.
+var errMoved = errors.New("the shard is closed")
+
+func (d *door) isClosed() bool {
+	select {
+	case <-d.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 // route finds the lane of h among the open lanes of a stream, which are sorted by range and cover all of it.
@@ -64,16 +86,21 @@ func route(open []*lane, h hash) *lane {
 
 // put makes records durable and gives the number of the first and the arrival of all.
 func (l *lane) put(payloads ...[]byte) (first uint64, at time.Time, err error) {
+	l.door.mu.RLock()
+	defer l.door.mu.RUnlock()
+	if l.door.isClosed() {
+		return 0, time.Time{}, errMoved
+	}
 	return l.log.Append(payloads...)
 }
 
 // number is the sequence number of the record with that ordinal.
 func (l *lane) number(ordinal uint64, arrived time.Time) sequence {
-	return sequence{created: l.Created.Unix(), shard: l.Index, ordinal: ordinal, arrived: arrived.Unix()}
+	return sequence{created: l.epoch(), shard: l.Index, ordinal: ordinal, arrived: arrived.Unix()}
 }
 
 // owns tells whether q was given out by this shard.
-func (l *lane) owns(q sequence) bool { return q.shard == l.Index && q.created == l.Created.Unix() }
+func (l *lane) owns(q sequence) bool { return q.shard == l.Index && q.created == l.epoch() }
 
 // next is the ordinal of the record that will come next.
 func (l *lane) next() (uint64, error) {

@@ -74,8 +74,10 @@ func (s *Service) newDocument(k key, in *model.CreateStreamInput) (document, err
 	if mode == model.StreamModeON_DEMAND && use.onDemand >= onDemandLimit {
 		return document{}, model.LimitExceededException.Errorf("This request would exceed the limit of %d on-demand streams for the account %s in %s.", onDemandLimit, k.Account, k.Region)
 	}
-	if mode == model.StreamModePROVISIONED && use.shards+shards > shardLimit {
-		return document{}, model.LimitExceededException.Errorf("This request would exceed the shard limit for the account %s in %s. Current shard count for the account: %d. Limit: %d. Number of additional shards that would have resulted from this request: %d.", k.Account, k.Region, use.shards, shardLimit, shards)
+	if mode == model.StreamModePROVISIONED {
+		if err := s.roomFor(k, shards); err != nil {
+			return document{}, err
+		}
 	}
 	if len(in.Tags) > maxTags {
 		return document{}, errTags(k)
@@ -111,6 +113,14 @@ func (s *Service) usage(k key) (u usage) {
 		}
 	}
 	return u
+}
+
+// roomFor refuses more shards than an account and region may have.
+func (s *Service) roomFor(k key, more int) error {
+	if use := s.usage(k); more > 0 && use.shards+more > shardLimit {
+		return model.LimitExceededException.Errorf("This request would exceed the shard limit for the account %s in %s. Current shard count for the account: %d. Limit: %d. Number of additional shards that would have resulted from this request: %d.", k.Account, k.Region, use.shards, shardLimit, more)
+	}
+	return nil
 }
 
 // DeleteStream begins the end of a stream. Its subscriptions end at once.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -37,6 +38,11 @@ func (s *Service) PutRecord(ctx context.Context, in *model.PutRecordInput) (*mod
 		return nil, errDryRun
 	}
 	ordinal, at, err := l.put(encodePayload(*in.PartitionKey, in.Data, x.Encryption))
+	for errors.Is(err, errMoved) {
+		if l, err = st.load().target(*in.PartitionKey, in.ExplicitHashKey); err == nil {
+			ordinal, at, err = l.put(encodePayload(*in.PartitionKey, in.Data, x.Encryption))
+		}
+	}
 	if err != nil {
 		return nil, s.storeError(st.key, err)
 	}
@@ -55,8 +61,13 @@ func (x *state) target(partitionKey string, explicit *string) (*lane, error) {
 	return route(x.open, h), nil
 }
 
-// issued tells whether one of the stream's shards gave out q.
-func (x *state) issued(q sequence) bool { return q.shard < len(x.lanes) && x.lanes[q.shard].owns(q) }
+// issued tells whether one of the stream's shards gave out q, as far as that is still known.
+func (x *state) issued(q sequence) bool {
+	if l := x.at(q.shard); l != nil {
+		return l.owns(q)
+	}
+	return q.shard < x.nextIndex()
+}
 
 func (x *state) recordSize() int { return int(x.RecordKiB) << 10 }
 
@@ -101,19 +112,16 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 	if err != nil {
 		return nil, err
 	}
-	batches, err := x.divide(in.Records)
+	batches, err := x.divide(in.Records, nil)
 	if err != nil {
 		return nil, err
 	}
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
-	var wg sync.WaitGroup
-	for _, b := range batches[1:] {
-		wg.Go(b.put)
+	if batches, err = st.put(batches, in.Records); err != nil {
+		return nil, err
 	}
-	batches[0].put()
-	wg.Wait()
 	out := &model.PutRecordsOutput{
 		FailedRecordCount: new(int32(0)), Records: make([]model.PutRecordsResultEntry, len(in.Records)), EncryptionType: x.shownEncryption(),
 	}
@@ -134,14 +142,47 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 	return out, nil
 }
 
+// put stores batches side by side. What goes to a shard that was closed meanwhile is divided among its children.
+func (st *stream) put(batches []*batch, records []model.PutRecordsRequestEntry) (done []*batch, err error) {
+	for len(batches) > 0 {
+		var wg sync.WaitGroup
+		for _, b := range batches[1:] {
+			wg.Go(b.put)
+		}
+		batches[0].put()
+		wg.Wait()
+		var moved []int
+		for _, b := range batches {
+			if errors.Is(b.err, errMoved) {
+				moved = append(moved, b.places...)
+			} else {
+				done = append(done, b)
+			}
+		}
+		if len(moved) == 0 {
+			break
+		}
+		slices.Sort(moved)
+		if batches, err = st.load().divide(records, moved); err != nil {
+			return nil, err
+		}
+	}
+	return done, nil
+}
+
 func (b *batch) put() { b.ordinal, b.arrived, b.err = b.lane.put(b.payloads...) }
 
-// divide checks the records and sorts them by shard.
-func (x *state) divide(records []model.PutRecordsRequestEntry) ([]*batch, error) {
+// divide checks the records and sorts them by shard. places are those that are meant; nil means all.
+func (x *state) divide(records []model.PutRecordsRequestEntry, places []int) ([]*batch, error) {
 	byLane := map[*lane]*batch{}
 	var batches []*batch
 	total := 0
 	for i, r := range records {
+		if places != nil {
+			if _, meant := slices.BinarySearch(places, i); !meant {
+				continue
+			}
+		}
 		l, err := x.target(*r.PartitionKey, r.ExplicitHashKey)
 		if err != nil {
 			return nil, err

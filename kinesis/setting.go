@@ -45,6 +45,7 @@ func (s *Service) setRetention(ctx context.Context, ref reference, hours int32, 
 		if err := allowed(k.Name, d.Retention, hours); err != nil {
 			return err
 		}
+		d.Floor = d.horizon(now)
 		d.Retention, d.Updated = hours, now.Add(updating)
 		return nil
 	})

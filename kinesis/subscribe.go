@@ -104,7 +104,7 @@ func (s *Service) SubscribeToShard(ctx context.Context, in *model.SubscribeToSha
 	if st.load().Gone != nil {
 		return nil, errNoStream(st.key)
 	}
-	l := st.load().lane(*in.ShardId)
+	l := st.load().lane(*in.ShardId, now)
 	if l == nil {
 		return nil, errNoShard(st.key, *in.ShardId)
 	}
@@ -146,22 +146,31 @@ func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uin
 		default:
 		}
 		x, now := sub.stream.load(), s.Now()
+		if l = x.at(l.Index); l == nil {
+			return errNoShard(sub.stream.key, sub.shard)
+		}
 		p, err := l.read(r.Since(x.horizon(now)), from, maxEventRecords, maxEventSize, now)
 		if err != nil {
 			return subscriptionError(sub, l, err)
 		}
 		from = p.next
-		if len(p.records) > 0 || p.ended {
-			if err := sub.send(x, l, p, now, send); err != nil || p.ended {
+		if len(p.records) > 0 {
+			if err := sub.send(l, p, now, send); err != nil {
 				return err
 			}
 			idle.Reset(heartbeat)
+		}
+		if p.ended {
+			return send(lastEvent(x.children(l.id())))
+		}
+		if len(p.records) > 0 {
 			continue
 		}
 		select {
 		case <-l.log.Grown(from - 1):
+		case <-l.door.closed:
 		case <-idle.C:
-			if err := sub.send(x, l, p, now, send); err != nil {
+			if err := sub.send(l, p, now, send); err != nil {
 				return err
 			}
 			idle.Reset(heartbeat)
@@ -185,8 +194,16 @@ func subscriptionError(sub *subscription, l *lane, err error) error {
 	}
 }
 
+// lastEvent ends the subscription to a closed shard. That it has no ContinuationSequenceNumber is how the Kinesis Client
+// Library and Flink's connectors know that the shard was read to its end.
+func lastEvent(children []model.ChildShard) *model.SubscribeToShardEventStream {
+	return &model.SubscribeToShardEventStream{SubscribeToShardEvent: &model.SubscribeToShardEvent{
+		Records: []model.Record{}, MillisBehindLatest: new(int64(0)), ChildShards: children,
+	}}
+}
+
 // send makes an event of a page.
-func (sub *subscription) send(x *state, l *lane, p page, now time.Time, send func(any) error) error {
+func (sub *subscription) send(l *lane, p page, now time.Time, send func(any) error) error {
 	records, err := l.records(p.records)
 	if err != nil {
 		return readError(sub.stream.key, l, err)
@@ -198,9 +215,6 @@ func (sub *subscription) send(x *state, l *lane, p page, now time.Time, send fun
 		q := l.number(p.next-1, now)
 		q.mark = afterOrdinal
 		e.ContinuationSequenceNumber = new(q.String())
-	}
-	if p.ended {
-		e.ChildShards = x.children(l.id())
 	}
 	return send(&model.SubscribeToShardEventStream{SubscribeToShardEvent: e})
 }

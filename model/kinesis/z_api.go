@@ -32,16 +32,19 @@ type API interface {
 	ListStreams(context.Context, *ListStreamsInput) (*ListStreamsOutput, error)
 	ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
 	ListTagsForStream(context.Context, *ListTagsForStreamInput) (*ListTagsForStreamOutput, error)
+	MergeShards(context.Context, *MergeShardsInput) (*MergeShardsOutput, error)
 	PutRecord(context.Context, *PutRecordInput) (*PutRecordOutput, error)
 	PutRecords(context.Context, *PutRecordsInput) (*PutRecordsOutput, error)
 	PutResourcePolicy(context.Context, *PutResourcePolicyInput) (*PutResourcePolicyOutput, error)
 	RegisterStreamConsumer(context.Context, *RegisterStreamConsumerInput) (*RegisterStreamConsumerOutput, error)
 	RemoveTagsFromStream(context.Context, *RemoveTagsFromStreamInput) (*RemoveTagsFromStreamOutput, error)
+	SplitShard(context.Context, *SplitShardInput) (*SplitShardOutput, error)
 	StartStreamEncryption(context.Context, *StartStreamEncryptionInput) (*StartStreamEncryptionOutput, error)
 	StopStreamEncryption(context.Context, *StopStreamEncryptionInput) (*StopStreamEncryptionOutput, error)
 	SubscribeToShard(context.Context, *SubscribeToShardInput) (*SubscribeToShardOutput, error)
 	TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
 	UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
+	UpdateShardCount(context.Context, *UpdateShardCountInput) (*UpdateShardCountOutput, error)
 	UpdateStreamMode(context.Context, *UpdateStreamModeInput) (*UpdateStreamModeOutput, error)
 }
 
@@ -69,16 +72,19 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("ListStreams", "POST", "/", 0, api.ListStreams),
 		wire.NewOp("ListTagsForResource", "POST", "/", 0, api.ListTagsForResource),
 		wire.NewOp("ListTagsForStream", "POST", "/", 0, api.ListTagsForStream),
+		wire.NewOp("MergeShards", "POST", "/", 0, api.MergeShards),
 		wire.NewOp("PutRecord", "POST", "/", 0, api.PutRecord),
 		wire.NewOp("PutRecords", "POST", "/", 0, api.PutRecords),
 		wire.NewOp("PutResourcePolicy", "POST", "/", 0, api.PutResourcePolicy),
 		wire.NewOp("RegisterStreamConsumer", "POST", "/", 0, api.RegisterStreamConsumer),
 		wire.NewOp("RemoveTagsFromStream", "POST", "/", 0, api.RemoveTagsFromStream),
+		wire.NewOp("SplitShard", "POST", "/", 0, api.SplitShard),
 		wire.NewOp("StartStreamEncryption", "POST", "/", 0, api.StartStreamEncryption),
 		wire.NewOp("StopStreamEncryption", "POST", "/", 0, api.StopStreamEncryption),
 		wire.NewOp("SubscribeToShard", "POST", "/", 0, api.SubscribeToShard),
 		wire.NewOp("TagResource", "POST", "/", 0, api.TagResource),
 		wire.NewOp("UntagResource", "POST", "/", 0, api.UntagResource),
+		wire.NewOp("UpdateShardCount", "POST", "/", 0, api.UpdateShardCount),
 		wire.NewOp("UpdateStreamMode", "POST", "/", 0, api.UpdateStreamMode),
 	}
 }
@@ -89,7 +95,7 @@ var Model = wire.Model{
 	APIVersion: "2013-12-02", XMLNamespace: "",
 	Protocols:  []wire.Protocol{wire.JSON11, wire.CBOR11},
 	Validation: wire.ErrorCode{Code: "ValidationException", Member: ""},
-	Unserved:   []string{"AcknowledgeDeadLetterQueueRecords", "AcknowledgeQueueRecords", "CreateChannel", "CreateQueue", "DeleteChannel", "DeleteQueue", "DescribeAccountSettings", "DescribeChannel", "DescribeQueue", "ListChannels", "ListQueues", "MergeShards", "ReceiveDeadLetterQueueRecords", "ReceiveQueueRecords", "RestoreDeadLetterQueueRecords", "SplitShard", "UpdateAccountSettings", "UpdateChannel", "UpdateDeadLetterQueueRecordsVisibility", "UpdateMaxRecordSize", "UpdateQueue", "UpdateQueueRecordsVisibility", "UpdateShardCount", "UpdateStreamRecordDistributionStrategy", "UpdateStreamWarmThroughput"},
+	Unserved:   []string{"AcknowledgeDeadLetterQueueRecords", "AcknowledgeQueueRecords", "CreateChannel", "CreateQueue", "DeleteChannel", "DeleteQueue", "DescribeAccountSettings", "DescribeChannel", "DescribeQueue", "ListChannels", "ListQueues", "ReceiveDeadLetterQueueRecords", "ReceiveQueueRecords", "RestoreDeadLetterQueueRecords", "UpdateAccountSettings", "UpdateChannel", "UpdateDeadLetterQueueRecordsVisibility", "UpdateMaxRecordSize", "UpdateQueue", "UpdateQueueRecordsVisibility", "UpdateStreamRecordDistributionStrategy", "UpdateStreamWarmThroughput"},
 }
 
 // Errors of the service's model.

@@ -297,6 +297,19 @@ type ListTagsForStreamOutput struct {
 	HasMoreTags *bool `aws:"HasMoreTags,required"`
 }
 
+// MergeShardsInput is a structure of the service's model.
+type MergeShardsInput struct {
+	StreamName           *string `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	ShardToMerge         *string `aws:"ShardToMerge,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	AdjacentShardToMerge *string `aws:"AdjacentShardToMerge,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	StreamARN            *string `aws:"StreamARN" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamId             *string `aws:"StreamId" min:"1" max:"24" pattern:"[a-z0-9]{20}-[a-z0-9]{3}"`
+}
+
+// MergeShardsOutput is a structure of the service's model.
+type MergeShardsOutput struct {
+}
+
 // PutRecordInput is a structure of the service's model.
 type PutRecordInput struct {
 	StreamName                *string `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
@@ -368,6 +381,19 @@ type RemoveTagsFromStreamInput struct {
 type RemoveTagsFromStreamOutput struct {
 }
 
+// SplitShardInput is a structure of the service's model.
+type SplitShardInput struct {
+	StreamName         *string `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	ShardToSplit       *string `aws:"ShardToSplit,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	NewStartingHashKey *string `aws:"NewStartingHashKey,required" pattern:"^(0|([1-9]\\d{0,38}))$"`
+	StreamARN          *string `aws:"StreamARN" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamId           *string `aws:"StreamId" min:"1" max:"24" pattern:"[a-z0-9]{20}-[a-z0-9]{3}"`
+}
+
+// SplitShardOutput is a structure of the service's model.
+type SplitShardOutput struct {
+}
+
 // StartStreamEncryptionInput is a structure of the service's model.
 type StartStreamEncryptionInput struct {
 	StreamName     *string        `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
@@ -428,6 +454,23 @@ type UntagResourceInput struct {
 
 // UntagResourceOutput is a structure of the service's model.
 type UntagResourceOutput struct {
+}
+
+// UpdateShardCountInput is a structure of the service's model.
+type UpdateShardCountInput struct {
+	StreamName       *string     `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	TargetShardCount *int32      `aws:"TargetShardCount,required" min:"1"`
+	ScalingType      ScalingType `aws:"ScalingType,required"`
+	StreamARN        *string     `aws:"StreamARN" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamId         *string     `aws:"StreamId" min:"1" max:"24" pattern:"[a-z0-9]{20}-[a-z0-9]{3}"`
+}
+
+// UpdateShardCountOutput is a structure of the service's model.
+type UpdateShardCountOutput struct {
+	StreamName        *string `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	CurrentShardCount *int32  `aws:"CurrentShardCount" min:"1"`
+	TargetShardCount  *int32  `aws:"TargetShardCount" min:"1"`
+	StreamARN         *string `aws:"StreamARN" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
 }
 
 // UpdateStreamModeInput is a structure of the service's model.
@@ -636,6 +679,17 @@ type StartingPosition struct {
 type SubscribeToShardEventStream struct {
 	SubscribeToShardEvent *SubscribeToShardEvent `aws:"SubscribeToShardEvent,required,event"`
 }
+
+// ScalingType is an enumeration of the service's model; "" means absent.
+type ScalingType string
+
+// Values of ScalingType.
+const (
+	ScalingTypeUNIFORM_SCALING ScalingType = "UNIFORM_SCALING"
+)
+
+// EnumValues lists the legal values.
+func (ScalingType) EnumValues() []string { return []string{"UNIFORM_SCALING"} }
 
 // StreamMode is an enumeration of the service's model; "" means absent.
 type StreamMode string
