@@ -35,7 +35,9 @@ func indexes(shards []model.Shard) (out string) {
 	return out
 }
 
-func TestSplitAndMerge(t *testing.T) {
+func TestSplitAndMerge(t *testing.T) { synctest.Test(t, testSplitAndMerge) }
+
+func testSplitAndMerge(t *testing.T) {
 	s, c, ctx := newService(t, 1)
 	a := put(t, s, ctx, "a", "a1") // MD5("a") begins with 0c, MD5("b") with 92
 	b := put(t, s, ctx, "b", "b1")
