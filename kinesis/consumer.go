@@ -26,6 +26,10 @@ func (s *Service) RegisterStreamConsumer(ctx context.Context, in *model.Register
 		if len(live) >= consumersLimit {
 			return model.LimitExceededException.Errorf("This request would exceed the limit of %d consumers of stream %s under account %s.", consumersLimit, st.key.Name, st.key.Account)
 		}
+		creating := slices.DeleteFunc(slices.Clone(live), func(c consumer) bool { return c.status(now) != model.ConsumerStatusCREATING })
+		if s.Limits && len(creating) >= creatingLimit {
+			return model.LimitExceededException.Errorf("Stream %s under account %s already has %d consumers in the CREATING state, which is the limit.", st.key.Name, st.key.Account, creatingLimit)
+		}
 		if len(in.Tags) > maxTags {
 			return errTags(st.key)
 		}

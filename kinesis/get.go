@@ -27,6 +27,9 @@ func (s *Service) GetShardIterator(ctx context.Context, in *model.GetShardIterat
 	if l == nil {
 		return nil, errNoShard(st.key, *in.ShardId)
 	}
+	if !l.quota.iterator(s.Now()) {
+		return nil, errThroughput(st.key, l.id())
+	}
 	ordinal, err := s.start(st.key, l, position{in.ShardIteratorType, in.StartingSequenceNumber, in.Timestamp}, "GetShardIterator")
 	if err != nil {
 		return nil, err
@@ -106,12 +109,16 @@ func (s *Service) GetRecords(_ context.Context, in *model.GetRecordsInput) (*mod
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
+	if !l.quota.call(now) {
+		return nil, errThroughput(st.key, l.id())
+	}
 	r := l.log.Reader(t.Ordinal).Since(x.horizon(now))
 	defer r.Close()
 	p, err := l.read(r, t.Ordinal, or(in.Limit, maxRecords), maxReadSize, now)
 	if err != nil {
 		return nil, readError(st.key, l, err)
 	}
+	l.quota.got(now, p.size)
 	out := &model.GetRecordsOutput{MillisBehindLatest: new(p.behind.Milliseconds())}
 	if out.Records, err = l.records(p.records); err != nil {
 		return nil, readError(st.key, l, err)

@@ -59,6 +59,7 @@ type lane struct {
 	start hash
 	log   *seglog.Log
 	door  *door
+	quota *quota
 }
 
 // door is where records come into a shard. It closes between two appends, never during one.
@@ -122,6 +123,7 @@ func (l *lane) at(t time.Time) (uint64, error) {
 // page is what one read of a lane gives.
 type page struct {
 	records []seglog.Record
+	size    int    // of their payloads
 	next    uint64 // ordinal to go on with
 	behind  time.Duration
 	ended   bool // the shard is closed and all of it was read
@@ -151,6 +153,7 @@ func (l *lane) read(r *seglog.Reader, from uint64, limit, size int, now time.Tim
 			return page{}, err
 		}
 		size -= len(rec.Data)
+		p.size += len(rec.Data)
 		p.records = append(p.records, rec)
 		p.next = rec.Ordinal + 1
 	}

@@ -14,6 +14,7 @@ const (
 	shardLimit       = 20_000
 	onDemandLimit    = 50
 	onDemandShards   = 4
+	creatingLimit    = 5 // streams in an account; consumers of a stream, too
 	consumersLimit   = 20
 	maxPutRecordsLen = 10 << 20
 )
@@ -71,6 +72,9 @@ func (s *Service) newDocument(k key, in *model.CreateStreamInput) (document, err
 		shards = int(*in.ShardCount)
 	}
 	use := s.usage(k)
+	if s.Limits && use.creating >= creatingLimit {
+		return document{}, model.LimitExceededException.Errorf("Account %s already has %d streams in the CREATING state in %s, which is the limit.", k.Account, use.creating, k.Region)
+	}
 	if mode == model.StreamModeON_DEMAND && use.onDemand >= onDemandLimit {
 		return document{}, model.LimitExceededException.Errorf("This request would exceed the limit of %d on-demand streams for the account %s in %s.", onDemandLimit, k.Account, k.Region)
 	}
@@ -98,18 +102,23 @@ func newStreamID() string {
 	return t[:20] + "-" + t[20:23]
 }
 
-type usage struct{ shards, onDemand int }
+type usage struct{ shards, onDemand, creating int }
 
-// usage counts the open shards of provisioned streams and the on-demand streams of k's account and region.
+// usage counts the open shards of provisioned streams, the on-demand streams and those that are CREATING in k's account
+// and region.
 func (s *Service) usage(k key) (u usage) {
 	for _, st := range s.all() {
 		if st.key.Account != k.Account || st.key.Region != k.Region {
 			continue
 		}
-		if x := st.load(); x.Mode == model.StreamModeON_DEMAND {
+		x := st.load()
+		if x.Mode == model.StreamModeON_DEMAND {
 			u.onDemand++
 		} else {
 			u.shards += len(x.open)
+		}
+		if x.status(s.Now()) == model.StreamStatusCREATING {
+			u.creating++
 		}
 	}
 	return u

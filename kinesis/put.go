@@ -37,6 +37,9 @@ func (s *Service) PutRecord(ctx context.Context, in *model.PutRecordInput) (*mod
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
+	if l.quota != nil && !l.quota.write(s.Now(), len(in.Data)+len(*in.PartitionKey)) {
+		return nil, errThroughput(st.key, l.id())
+	}
 	ordinal, at, err := l.put(encodePayload(*in.PartitionKey, in.Data, x.Encryption))
 	for errors.Is(err, errMoved) {
 		if l, err = st.load().target(*in.PartitionKey, in.ExplicitHashKey); err == nil {
@@ -99,6 +102,7 @@ func (s *Service) storeError(k key, err error) error {
 type batch struct {
 	lane     *lane
 	places   []int // in the request
+	refused  []int // those for which the shard has no throughput left
 	payloads [][]byte
 	ordinal  uint64
 	arrived  time.Time
@@ -119,13 +123,14 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
-	if batches, err = st.put(batches, in.Records); err != nil {
+	if batches, err = s.putAll(st, batches, in.Records); err != nil {
 		return nil, err
 	}
 	out := &model.PutRecordsOutput{
 		FailedRecordCount: new(int32(0)), Records: make([]model.PutRecordsResultEntry, len(in.Records)), EncryptionType: x.shownEncryption(),
 	}
 	for _, b := range batches {
+		b.tellRefused(st.key, out)
 		if b.err != nil {
 			*out.FailedRecordCount += int32(len(b.places))
 			message := s.failure(st.key, b.err)
@@ -142,9 +147,14 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 	return out, nil
 }
 
-// put stores batches side by side. What goes to a shard that was closed meanwhile is divided among its children.
-func (st *stream) put(batches []*batch, records []model.PutRecordsRequestEntry) (done []*batch, err error) {
+// putAll stores batches side by side. What goes to a shard that was closed meanwhile is divided among its children.
+func (s *Service) putAll(st *stream, batches []*batch, records []model.PutRecordsRequestEntry) (done []*batch, err error) {
 	for len(batches) > 0 {
+		if s.Limits {
+			for _, b := range batches {
+				b.throttle(s.Now())
+			}
+		}
 		var wg sync.WaitGroup
 		for _, b := range batches[1:] {
 			wg.Go(b.put)
@@ -155,7 +165,9 @@ func (st *stream) put(batches []*batch, records []model.PutRecordsRequestEntry) 
 		for _, b := range batches {
 			if errors.Is(b.err, errMoved) {
 				moved = append(moved, b.places...)
-			} else {
+				b.places, b.err = nil, nil
+			}
+			if len(b.places)+len(b.refused) > 0 {
 				done = append(done, b)
 			}
 		}
@@ -170,7 +182,25 @@ func (st *stream) put(batches []*batch, records []model.PutRecordsRequestEntry) 
 	return done, nil
 }
 
-func (b *batch) put() { b.ordinal, b.arrived, b.err = b.lane.put(b.payloads...) }
+func (b *batch) put() {
+	if len(b.payloads) > 0 {
+		b.ordinal, b.arrived, b.err = b.lane.put(b.payloads...)
+	}
+}
+
+// throttle takes out the records for which the shard has no throughput left. Smaller ones behind them may pass.
+func (b *batch) throttle(now time.Time) {
+	kept := 0
+	for i, p := range b.payloads {
+		if !b.lane.quota.write(now, len(p)-payloadHeader) {
+			b.refused = append(b.refused, b.places[i])
+			continue
+		}
+		b.places[kept], b.payloads[kept] = b.places[i], p
+		kept++
+	}
+	b.places, b.payloads = b.places[:kept], b.payloads[:kept]
+}
 
 // divide checks the records and sorts them by shard. places are those that are meant; nil means all.
 func (x *state) divide(records []model.PutRecordsRequestEntry, places []int) ([]*batch, error) {
@@ -203,6 +233,18 @@ func (x *state) divide(records []model.PutRecordsRequestEntry, places []int) ([]
 		b.payloads = append(b.payloads, encodePayload(*r.PartitionKey, r.Data, x.Encryption))
 	}
 	return batches, nil
+}
+
+// tellRefused notes the records that were taken out.
+func (b *batch) tellRefused(k key, out *model.PutRecordsOutput) {
+	if len(b.refused) == 0 {
+		return
+	}
+	*out.FailedRecordCount += int32(len(b.refused))
+	e := errThroughput(k, b.lane.id())
+	for _, i := range b.refused {
+		out.Records[i] = model.PutRecordsResultEntry{ErrorCode: &e.Code, ErrorMessage: &e.Message}
+	}
 }
 
 // failure logs why a batch was not stored, and gives the message of its records.

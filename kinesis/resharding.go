@@ -9,12 +9,8 @@ import (
 	model "drey/model/kinesis"
 )
 
-// Limits of resharding ("UpdateShardCount" in the API reference).
-const (
-	streamShards = 10_000
-	scalings     = 10 // of a stream within a day
-	day          = 24 * time.Hour
-)
+// streamShards is how many shards UpdateShardCount gives a stream at most ("UpdateShardCount" in the API reference).
+const streamShards = 10_000
 
 // SplitShard makes two shards of one.
 func (s *Service) SplitShard(ctx context.Context, in *model.SplitShardInput) (*model.SplitShardOutput, error) {
@@ -68,11 +64,9 @@ func (s *Service) UpdateShardCount(ctx context.Context, in *model.UpdateShardCou
 		if err := s.roomFor(k, want-have); err != nil {
 			return err
 		}
-		recent := within(d.Scalings, now, day)
-		if len(recent) >= scalings {
-			return model.LimitExceededException.Errorf("Stream %s under account %s was scaled %d times within the last 24 hours, which is the limit of UpdateShardCount.", k.Name, k.Account, scalings)
+		if err := s.spend(d, "UpdateShardCount", now); err != nil {
+			return err
 		}
-		d.Scalings = append(recent, now)
 		d.scale(want, now)
 		return nil
 	})

@@ -122,21 +122,21 @@ func TestReshardingRefusals(t *testing.T) {
 }
 
 func TestUpdateShardCount(t *testing.T) {
-	s, c, ctx := newService(t, 2)
-	counts := []int32{4, 2, 3, 6, 3, 2, 4, 3, 5, 3}
-	for _, n := range counts {
-		out := must[model.UpdateShardCountOutput](t)(s.UpdateShardCount(ctx, &model.UpdateShardCountInput{StreamARN: &ordersARN, TargetShardCount: &n, ScalingType: model.ScalingTypeUNIFORM_SCALING}))
-		if open := listShards(t, s, ctx, &model.ShardFilter{Type: model.ShardFilterTypeAT_LATEST}); len(open) != int(n) || *out.TargetShardCount != n || *out.StreamName != "orders" {
-			t.Fatalf("%d open shards, %+v", len(open), out)
+	limited(t, 2, func(t *testing.T, s *Service, ctx context.Context) {
+		for _, n := range []int32{4, 2, 3, 6, 3, 2, 4, 3, 5, 3} {
+			out := must[model.UpdateShardCountOutput](t)(s.UpdateShardCount(ctx, &model.UpdateShardCountInput{StreamARN: &ordersARN, TargetShardCount: &n, ScalingType: model.ScalingTypeUNIFORM_SCALING}))
+			if open := listShards(t, s, ctx, &model.ShardFilter{Type: model.ShardFilterTypeAT_LATEST}); len(open) != int(n) || *out.TargetShardCount != n || *out.StreamName != "orders" {
+				t.Fatalf("%d open shards, %+v", len(open), out)
+			}
+			time.Sleep(time.Second)
 		}
-		c.add(time.Second)
-	}
-	again := &model.UpdateShardCountInput{StreamARN: &ordersARN, TargetShardCount: new(int32(4)), ScalingType: model.ScalingTypeUNIFORM_SCALING}
-	_, err := s.UpdateShardCount(ctx, again)
-	wantError(t, err, model.LimitExceededException, "10 times within the last 24 hours")
-	c.add(day - 9*time.Second)
-	must[model.UpdateShardCountOutput](t)(s.UpdateShardCount(ctx, again))
-	checkCover(t, &s.all()[0].load().document)
+		again := &model.UpdateShardCountInput{StreamARN: &ordersARN, TargetShardCount: new(int32(4)), ScalingType: model.ScalingTypeUNIFORM_SCALING}
+		_, err := s.UpdateShardCount(ctx, again)
+		wantError(t, err, model.LimitExceededException, "10 times within the last 24 hours")
+		time.Sleep(day - 9*time.Second)
+		must[model.UpdateShardCountOutput](t)(s.UpdateShardCount(ctx, again))
+		checkCover(t, &s.all()[0].load().document)
+	})
 }
 
 func TestFiltersOverResharding(t *testing.T) {
@@ -351,7 +351,7 @@ func TestClosedShardTakesNothing(t *testing.T) {
 	if _, _, err := batches[0].lane.put([]byte("late")); !errors.Is(err, errMoved) {
 		t.Fatal(err)
 	}
-	done, err := st.put(batches, records)
+	done, err := s.putAll(st, batches, records)
 	if err != nil || len(done) != 2 || !slices.Equal(done[0].places, []int{0, 2}) || !slices.Equal(done[1].places, []int{1}) {
 		t.Fatalf("%+v %v", done, err)
 	}

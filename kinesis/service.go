@@ -22,6 +22,8 @@ type Config struct {
 	Log   *slog.Logger     // slog.Default
 	Now   func() time.Time // time.Now
 	Files seglog.FS        // the operating system's
+
+	Limits bool // enforce AWS's limits of throughput, call rates and changes at the same time or within a day
 }
 
 // Service serves the model's API. All methods may be called at the same time.
@@ -33,7 +35,8 @@ type Service struct {
 	streams map[key]*stream
 	birth   sync.Mutex // one stream is made or removed at a time
 
-	subs subscriptions
+	subs    subscriptions
+	callers callers
 
 	kick chan struct{} // wakes the keeper: something will be due soon
 	stop context.CancelFunc

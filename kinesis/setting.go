@@ -58,6 +58,9 @@ func (s *Service) UpdateStreamMode(ctx context.Context, in *model.UpdateStreamMo
 		if d.Mode == in.StreamModeDetails.StreamMode {
 			return model.InvalidArgumentException.Errorf("The stream is already in mode %s.", d.Mode)
 		}
+		if err := s.spend(d, "UpdateStreamMode", now); err != nil {
+			return err
+		}
 		d.Mode, d.Updated = in.StreamModeDetails.StreamMode, now.Add(updating)
 		return nil
 	})
@@ -70,6 +73,9 @@ func (s *Service) StartStreamEncryption(ctx context.Context, in *model.StartStre
 		if in.EncryptionType != model.EncryptionTypeKMS {
 			return model.InvalidArgumentException.Errorf("EncryptionType must be KMS.")
 		}
+		if err := s.spend(d, "StartStreamEncryption", now); err != nil {
+			return err
+		}
 		d.Encryption, d.KeyID, d.Updated = in.EncryptionType, *in.KeyId, now.Add(updating)
 		return nil
 	})
@@ -81,6 +87,9 @@ func (s *Service) StopStreamEncryption(ctx context.Context, in *model.StopStream
 	_, err := s.changeActive(ctx, reference{in.StreamName, in.StreamARN, in.StreamId}, func(d *document, now time.Time) error {
 		if in.EncryptionType != model.EncryptionTypeKMS {
 			return model.InvalidArgumentException.Errorf("EncryptionType must be KMS.")
+		}
+		if err := s.spend(d, "StopStreamEncryption", now); err != nil {
+			return err
 		}
 		d.Encryption, d.KeyID, d.Updated = model.EncryptionTypeNONE, "", now.Add(updating)
 		return nil

@@ -65,12 +65,15 @@ func (s *Service) newLane(streamID string, sh shard, old *state) *lane {
 	}
 	if old != nil {
 		if l := old.at(sh.Index); l != nil {
-			return &lane{shard: sh, start: start, log: l.log, door: l.door}
+			return &lane{shard: sh, start: start, log: l.log, door: l.door, quota: l.quota}
 		}
 	}
 	l := &lane{shard: sh, start: start, log: s.newLog(streamID, sh.Index), door: &door{closed: make(chan struct{})}}
 	if sh.Closed != nil {
 		close(l.door.closed)
+	}
+	if s.Limits {
+		l.quota = new(quota)
 	}
 	return l
 }

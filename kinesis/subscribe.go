@@ -29,6 +29,7 @@ type subscription struct {
 	began    time.Time
 	ended    chan struct{} // closed by the one who ends it from outside
 	reason   error         // after ended
+	sent     *pace         // nil: as fast as the subscriber takes
 }
 
 type subscriptionKey struct{ consumer, shard string }
@@ -117,6 +118,9 @@ func (s *Service) SubscribeToShard(ctx context.Context, in *model.SubscribeToSha
 		return nil, errDryRun
 	}
 	sub := &subscription{stream: st, consumer: c.arn(st.key), shard: l.id(), began: now, ended: make(chan struct{})}
+	if s.Limits {
+		sub.sent = new(pace)
+	}
 	if err := s.subs.begin(sub); err != nil {
 		return nil, err
 	}
@@ -127,7 +131,7 @@ func (s *Service) SubscribeToShard(ctx context.Context, in *model.SubscribeToSha
 	})}, nil
 }
 
-// push sends what the log has from the ordinal on, until the subscription is over.
+// push sends what the log has from the ordinal on, until the subscription is over: with limits, 2 MiB in a second.
 func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uint64, send func(any) error) error {
 	over := time.NewTimer(sub.began.Add(subscriptionLife).Sub(s.Now()))
 	defer over.Stop()
@@ -136,14 +140,8 @@ func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uin
 	r := l.log.Reader(from)
 	defer r.Close()
 	for {
-		select {
-		case <-over.C:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-sub.ended:
-			return sub.reason
-		default:
+		if ended, err := sub.rest(ctx, over.C, s.Now()); ended {
+			return err
 		}
 		x, now := sub.stream.load(), s.Now()
 		if l = x.at(l.Index); l == nil {
@@ -184,6 +182,33 @@ func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uin
 	}
 }
 
+// atOnce is always over.
+var atOnce = func() <-chan time.Time {
+	c := make(chan time.Time)
+	close(c)
+	return c
+}()
+
+// rest waits until more may be sent, and tells whether the subscription ended instead.
+func (sub *subscription) rest(ctx context.Context, over <-chan time.Time, now time.Time) (ended bool, err error) {
+	rested := atOnce
+	if sub.sent != nil {
+		if d := sub.sent.wait(now); d > 0 {
+			rested = time.After(d)
+		}
+	}
+	select {
+	case <-rested:
+		return false, nil
+	case <-over:
+		return true, nil
+	case <-ctx.Done():
+		return true, ctx.Err()
+	case <-sub.ended:
+		return true, sub.reason
+	}
+}
+
 // subscriptionError prefers the reason of an end from outside, which closes the log under the reader.
 func subscriptionError(sub *subscription, l *lane, err error) error {
 	select {
@@ -215,6 +240,9 @@ func (sub *subscription) send(l *lane, p page, now time.Time, send func(any) err
 		q := l.number(p.next-1, now)
 		q.mark = afterOrdinal
 		e.ContinuationSequenceNumber = new(q.String())
+	}
+	if sub.sent != nil {
+		sub.sent.use(now, cost(p.size, readBytes))
 	}
 	return send(&model.SubscribeToShardEventStream{SubscribeToShardEvent: e})
 }
