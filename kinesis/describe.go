@@ -82,6 +82,10 @@ func (s *Service) DescribeStreamSummary(ctx context.Context, in *model.DescribeS
 		RetentionPeriodHours: &x.Retention, StreamCreationTimestamp: &x.Created, EnhancedMonitoring: x.monitoring(),
 		EncryptionType: x.Encryption, KeyId: x.keyID(), OpenShardCount: new(int32(len(x.open))),
 		ConsumerCount: new(int32(len(x.consumers(now)))), MaxRecordSizeInKiB: &x.RecordKiB,
+		RecordDistributionStrategy: x.strategy(),
+	}
+	if x.Mode == model.StreamModeON_DEMAND && s.accounts.commitment(st.key).stands(now) {
+		d.WarmThroughput = x.warmThroughput()
 	}
 	if d.StreamStatus == model.StreamStatusCREATING {
 		d.OpenShardCount = new(int32(0))

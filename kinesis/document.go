@@ -34,12 +34,14 @@ type document struct {
 	Updated    time.Time  // UPDATING before
 	Gone       *time.Time // DELETING before, nothing after
 	Mode       model.StreamMode
-	Retention  int32                  // hours
-	Floor      time.Time              // what had expired at that time stays so, also when the retention period grows
-	RecordKiB  int32                  // size limit of a record with its partition key
-	Shards     []shard                // by index; those that expired are missing
-	NextIndex  int                    // of the shard that will be made next; 0 means as many as there are shards
-	Changes    map[string][]time.Time // when the operations were done that are limited by the day
+	Strategy   model.RecordDistributionStrategy // of on-demand streams; "" is USER_PARTITION_KEY
+	Warm       int32                            // MiB/s that an on-demand stream must take in any case; 0 = nothing said
+	Retention  int32                            // hours
+	Floor      time.Time                        // what had expired at that time stays so, also when the retention period grows
+	RecordKiB  int32                            // size limit of a record with its partition key
+	Shards     []shard                          // by index; those that expired are missing
+	NextIndex  int                              // of the shard that will be made next; 0 means as many as there are shards
+	Changes    map[string][]time.Time           // when the operations were done that are limited by the day
 	Encryption model.EncryptionType
 	KeyID      string
 	Metrics    []model.MetricsName

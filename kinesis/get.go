@@ -112,13 +112,13 @@ func (s *Service) GetRecords(_ context.Context, in *model.GetRecordsInput) (*mod
 	if !l.quota.call(now) {
 		return nil, errThroughput(st.key, l.id())
 	}
-	r := l.log.Reader(t.Ordinal).Since(x.horizon(now))
-	defer r.Close()
-	p, err := l.read(r, t.Ordinal, or(in.Limit, maxRecords), maxReadSize, now)
+	c := &cursor{Reader: l.log.Reader(t.Ordinal).Since(x.horizon(now))}
+	defer c.Close()
+	p, err := l.read(c, t.Ordinal, or(in.Limit, maxRecords), maxReadSize, now)
 	if err != nil {
 		return nil, readError(st.key, l, err)
 	}
-	l.quota.got(now, p.size)
+	l.quota.got(now, p.size, p.full || p.size >= maxReadSize)
 	out := &model.GetRecordsOutput{MillisBehindLatest: new(p.behind.Milliseconds())}
 	if out.Records, err = l.records(p.records); err != nil {
 		return nil, readError(st.key, l, err)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	model "drey/model/kinesis"
 )
 
 // trimming is how often records beyond the retention period are looked for.
@@ -17,7 +19,7 @@ func (s *Service) keep(ctx context.Context) {
 	defer close(s.done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	trimmed := s.Now()
+	trimmed, measured := s.Now(), s.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -30,6 +32,10 @@ func (s *Service) keep(ctx context.Context) {
 		if now.Sub(trimmed) >= trimming {
 			err = errors.Join(err, s.trim(now))
 			trimmed = now
+		}
+		if over := now.Sub(measured); over >= measuring {
+			err = errors.Join(err, s.scaleUp(ctx, now, over))
+			measured = now
 		}
 		if err != nil && ctx.Err() == nil {
 			s.Log.Error("kinesis: removing what is past its time failed and will be tried again", "error", err)
@@ -57,6 +63,9 @@ func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err 
 			err = errors.Join(err, s.remove(ctx, st))
 		case d.Gone != nil && d.Gone.Before(due):
 			due = *d.Gone
+		}
+		if d.Mode == model.StreamModeON_DEMAND && now.Add(measuring).Before(due) {
+			due = now.Add(measuring)
 		}
 		if len(d.consumers(now)) < len(d.Consumers) && d.Gone == nil {
 			err = errors.Join(err, s.change(ctx, st, func(d *document) error {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/big"
 	"sort"
-	"sync"
 	"time"
 
 	"drey/store/seglog"
@@ -58,26 +57,10 @@ type lane struct {
 	shard
 	start hash
 	log   *seglog.Log
-	door  *door
-	quota *quota
-}
 
-// door is where records come into a shard. It closes between two appends, never during one.
-type door struct {
-	mu     sync.RWMutex  // shared by those who append
-	closed chan struct{} // closed, under mu, when the shard takes no more
-}
-
-// errMoved is the answer of a shard that was closed: its hash keys belong to its children now.
-var errMoved = errors.New("the shard is closed")
-
-func (d *door) isClosed() bool {
-	select {
-	case <-d.closed:
-		return true
-	default:
-		return false
-	}
+	closed  chan struct{} // closed when the shard takes no more
+	quota   *quota        // nil: no limits
+	traffic *traffic      // nil unless the stream has on-demand capacity
 }
 
 // route finds the lane of h among the open lanes of a stream, which are sorted by range and cover all of it.
@@ -87,11 +70,6 @@ func route(open []*lane, h hash) *lane {
 
 // put makes records durable and gives the number of the first and the arrival of all.
 func (l *lane) put(payloads ...[]byte) (first uint64, at time.Time, err error) {
-	l.door.mu.RLock()
-	defer l.door.mu.RUnlock()
-	if l.door.isClosed() {
-		return 0, time.Time{}, errMoved
-	}
 	return l.log.Append(payloads...)
 }
 
@@ -123,10 +101,26 @@ func (l *lane) at(t time.Time) (uint64, error) {
 // page is what one read of a lane gives.
 type page struct {
 	records []seglog.Record
-	size    int    // of their payloads
+	size    int    // of their partition keys and data
+	full    bool   // because of their size
 	next    uint64 // ordinal to go on with
 	behind  time.Duration
 	ended   bool // the shard is closed and all of it was read
+}
+
+// cursor reads a lane. It can take a record back that was too much.
+type cursor struct {
+	*seglog.Reader
+	held *seglog.Record
+}
+
+func (c *cursor) next() (seglog.Record, error) {
+	if c.held == nil {
+		return c.Next()
+	}
+	rec := *c.held
+	c.held = nil
+	return rec, nil
 }
 
 // Limits of one read (GetRecords in the API reference).
@@ -135,16 +129,16 @@ const (
 	maxReadSize = 10 << 20
 )
 
-// read takes up to limit records from r, of at most size bytes unless the first alone is larger. from is the ordinal
-// the reader stands at.
-func (l *lane) read(r *seglog.Reader, from uint64, limit, size int, now time.Time) (page, error) {
+// read takes up to limit records from c, of at most size bytes unless the first alone is larger. from is the ordinal
+// the cursor stands at.
+func (l *lane) read(c *cursor, from uint64, limit, size int, now time.Time) (page, error) {
 	p := page{next: from}
 	before, err := l.next()
 	if err != nil {
 		return page{}, err
 	}
-	for len(p.records) < limit && size > 0 {
-		rec, err := r.Next()
+	for len(p.records) < limit {
+		rec, err := c.next()
 		if errors.Is(err, io.EOF) {
 			p.next = max(p.next, before) // records that are left out for their age were passed too
 			break
@@ -152,8 +146,12 @@ func (l *lane) read(r *seglog.Reader, from uint64, limit, size int, now time.Tim
 		if err != nil {
 			return page{}, err
 		}
-		size -= len(rec.Data)
-		p.size += len(rec.Data)
+		n := recordSize(rec)
+		if p.full = p.size+n > size; p.full && len(p.records) > 0 {
+			c.held = &rec
+			break
+		}
+		p.size += n
 		p.records = append(p.records, rec)
 		p.next = rec.Ordinal + 1
 	}

@@ -11,12 +11,11 @@ import (
 
 // Quotas of an account and region ("Quotas and limits" in the developer guide).
 const (
-	shardLimit       = 20_000
-	onDemandLimit    = 50
-	onDemandShards   = 4
-	creatingLimit    = 5 // streams in an account; consumers of a stream, too
-	consumersLimit   = 20
-	maxPutRecordsLen = 10 << 20
+	shardLimit         = 20_000
+	creatingLimit      = 5 // streams in an account; consumers of a stream, too
+	consumersLimit     = 20
+	advantageConsumers = 50 // of streams that are On-demand Advantage
+	maxPutRecordsLen   = 10 << 20
 )
 
 // CreateStream makes a stream that is ACTIVE a moment later.
@@ -40,6 +39,7 @@ func (s *Service) CreateStream(ctx context.Context, in *model.CreateStreamInput)
 	s.mu.Lock()
 	s.streams[k] = s.newStream(k, d)
 	s.mu.Unlock()
+	s.wake()
 	return &model.CreateStreamOutput{}, nil
 }
 
@@ -71,17 +71,11 @@ func (s *Service) newDocument(k key, in *model.CreateStreamInput) (document, err
 	case in.ShardCount != nil:
 		shards = int(*in.ShardCount)
 	}
-	use := s.usage(k)
-	if s.Limits && use.creating >= creatingLimit {
-		return document{}, model.LimitExceededException.Errorf("Account %s already has %d streams in the CREATING state in %s, which is the limit.", k.Account, use.creating, k.Region)
+	if creating := s.usage(k).creating; s.Limits && creating >= creatingLimit {
+		return document{}, model.LimitExceededException.Errorf("Account %s already has %d streams in the CREATING state in %s, which is the limit.", k.Account, creating, k.Region)
 	}
-	if mode == model.StreamModeON_DEMAND && use.onDemand >= onDemandLimit {
-		return document{}, model.LimitExceededException.Errorf("This request would exceed the limit of %d on-demand streams for the account %s in %s.", onDemandLimit, k.Account, k.Region)
-	}
-	if mode == model.StreamModePROVISIONED {
-		if err := s.roomFor(k, shards); err != nil {
-			return document{}, err
-		}
+	if err := s.roomIn(k, mode, shards); err != nil {
+		return document{}, err
 	}
 	if len(in.Tags) > maxTags {
 		return document{}, errTags(k)
@@ -90,6 +84,16 @@ func (s *Service) newDocument(k key, in *model.CreateStreamInput) (document, err
 	d := document{
 		ID: newStreamID(), Created: now, Active: now.Add(creation), Mode: mode, Retention: minHours, RecordKiB: defaultKiB,
 		Shards: evenShards(shards, now), Encryption: model.EncryptionTypeNONE, Tags: in.Tags,
+		Strategy: in.RecordDistributionStrategy,
+	}
+	if err := d.checkStrategy(); err != nil {
+		return document{}, err
+	}
+	if in.WarmThroughputMiBps != nil {
+		if err := s.warm(k, &d, *in.WarmThroughputMiBps, now); err != nil {
+			return document{}, err
+		}
+		d.Shards, d.NextIndex = evenShards(len(d.openShards()), now), 0
 	}
 	if in.MaxRecordSizeInKiB != nil {
 		d.RecordKiB = *in.MaxRecordSizeInKiB

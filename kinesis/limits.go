@@ -89,14 +89,14 @@ func (q *quota) call(now time.Time) bool {
 
 // got counts what a call read. After a page of the full size nothing is admitted for five seconds ("GetRecords" in the
 // API reference).
-func (q *quota) got(now time.Time, size int) {
+func (q *quota) got(now time.Time, size int, full bool) {
 	if q == nil {
 		return
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.read.use(now, cost(size, readBytes))
-	if size >= maxReadSize {
+	if full {
 		q.read.use(now, burst)
 	}
 }

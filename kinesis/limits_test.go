@@ -60,7 +60,7 @@ func TestQuotaOfAShard(t *testing.T) {
 					got = q.iterator(now)
 				case "call":
 					if got = q.call(now); got {
-						q.got(now, s.size)
+						q.got(now, s.size, s.size >= maxReadSize)
 					}
 				}
 				if got != s.want {
@@ -74,7 +74,7 @@ func TestQuotaOfAShard(t *testing.T) {
 func TestQuotaCostsNoAllocation(t *testing.T) {
 	now := time.Now()
 	for _, q := range []*quota{nil, new(quota)} {
-		if n := testing.AllocsPerRun(100, func() { q.write(now, 100); q.call(now); q.got(now, 100); q.iterator(now) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { q.write(now, 100); q.call(now); q.got(now, 100, false); q.iterator(now) }); n != 0 {
 			t.Errorf("%v allocations", n)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -18,15 +17,18 @@ var errDryRun = model.DryRunOperationException.Errorf("The request would have su
 
 // PutRecord stores a record. When it returns, the record is durable.
 func (s *Service) PutRecord(ctx context.Context, in *model.PutRecordInput) (*model.PutRecordOutput, error) {
-	st, x, err := s.findReady(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
+	st, _, err := s.findReady(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
 	if err != nil {
 		return nil, err
 	}
-	l, err := x.target(*in.PartitionKey, in.ExplicitHashKey)
+	x := st.enter()
+	defer st.leave()
+	l, err := x.target(in.PartitionKey, in.ExplicitHashKey)
 	if err != nil {
 		return nil, err
 	}
-	if len(in.Data)+len(*in.PartitionKey) > x.recordSize() {
+	partitionKey := orEmpty(in.PartitionKey)
+	if len(in.Data)+len(partitionKey) > x.recordSize() {
 		return nil, errTooLong("data", x.recordSize())
 	}
 	if n := in.SequenceNumberForOrdering; n != nil {
@@ -37,31 +39,40 @@ func (s *Service) PutRecord(ctx context.Context, in *model.PutRecordInput) (*mod
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
-	if l.quota != nil && !l.quota.write(s.Now(), len(in.Data)+len(*in.PartitionKey)) {
+	if l.quota != nil && !l.quota.write(s.Now(), len(in.Data)+len(partitionKey)) {
 		return nil, errThroughput(st.key, l.id())
 	}
-	ordinal, at, err := l.put(encodePayload(*in.PartitionKey, in.Data, x.Encryption))
-	for errors.Is(err, errMoved) {
-		if l, err = st.load().target(*in.PartitionKey, in.ExplicitHashKey); err == nil {
-			ordinal, at, err = l.put(encodePayload(*in.PartitionKey, in.Data, x.Encryption))
-		}
-	}
+	ordinal, at, err := l.put(encodePayload(partitionKey, in.Data, x.Encryption))
 	if err != nil {
 		return nil, s.storeError(st.key, err)
 	}
+	l.traffic.count(1, len(in.Data)+len(partitionKey))
 	return &model.PutRecordOutput{ShardId: new(l.id()), SequenceNumber: new(l.number(ordinal, at).String()), EncryptionType: x.shownEncryption()}, nil
 }
 
 // target is the shard of a record.
-func (x *state) target(partitionKey string, explicit *string) (*lane, error) {
-	if explicit == nil {
-		return route(x.open, hashOf(partitionKey)), nil
+func (x *state) target(partitionKey, explicit *string) (*lane, error) {
+	switch {
+	case x.Strategy == model.RecordDistributionStrategyAUTO:
+		return x.open[x.turn.Add(1)%uint64(len(x.open))], nil
+	case partitionKey == nil:
+		return nil, wire.ValidationException.Errorf("1 validation error detected: Value null at 'partitionKey' failed to satisfy constraint: Member must not be null")
+	case explicit == nil:
+		return route(x.open, hashOf(*partitionKey)), nil
 	}
 	h, ok := parseHash(*explicit)
 	if !ok {
 		return nil, model.InvalidArgumentException.Errorf("Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was %s", *explicit)
 	}
 	return route(x.open, h), nil
+}
+
+// orEmpty is the partition key of a record as it is stored: "" if the producer gave none.
+func orEmpty(partitionKey *string) string {
+	if partitionKey == nil {
+		return ""
+	}
+	return *partitionKey
 }
 
 // issued tells whether one of the stream's shards gave out q, as far as that is still known.
@@ -112,20 +123,28 @@ type batch struct {
 // PutRecords stores up to 500 records. Those of a shard are stored together, in their order; each result tells whether
 // its record is durable.
 func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*model.PutRecordsOutput, error) {
-	st, x, err := s.findReady(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
+	st, _, err := s.findReady(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
 	if err != nil {
 		return nil, err
 	}
-	batches, err := x.divide(in.Records, nil)
+	x := st.enter()
+	defer st.leave()
+	batches, err := x.divide(in.Records)
 	if err != nil {
 		return nil, err
 	}
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
-	if batches, err = s.putAll(st, batches, in.Records); err != nil {
-		return nil, err
+	for _, b := range batches {
+		b.throttle(s.Now())
 	}
+	var wg sync.WaitGroup
+	for _, b := range batches[1:] {
+		wg.Go(b.put)
+	}
+	batches[0].put()
+	wg.Wait()
 	out := &model.PutRecordsOutput{
 		FailedRecordCount: new(int32(0)), Records: make([]model.PutRecordsResultEntry, len(in.Records)), EncryptionType: x.shownEncryption(),
 	}
@@ -139,47 +158,16 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 			}
 			continue
 		}
-		id := b.lane.id()
+		id, size := b.lane.id(), 0
+		for _, p := range b.payloads {
+			size += len(p) - payloadHeader
+		}
+		b.lane.traffic.count(len(b.payloads), size)
 		for n, i := range b.places {
 			out.Records[i] = model.PutRecordsResultEntry{ShardId: &id, SequenceNumber: new(b.lane.number(b.ordinal+uint64(n), b.arrived).String())}
 		}
 	}
 	return out, nil
-}
-
-// putAll stores batches side by side. What goes to a shard that was closed meanwhile is divided among its children.
-func (s *Service) putAll(st *stream, batches []*batch, records []model.PutRecordsRequestEntry) (done []*batch, err error) {
-	for len(batches) > 0 {
-		if s.Limits {
-			for _, b := range batches {
-				b.throttle(s.Now())
-			}
-		}
-		var wg sync.WaitGroup
-		for _, b := range batches[1:] {
-			wg.Go(b.put)
-		}
-		batches[0].put()
-		wg.Wait()
-		var moved []int
-		for _, b := range batches {
-			if errors.Is(b.err, errMoved) {
-				moved = append(moved, b.places...)
-				b.places, b.err = nil, nil
-			}
-			if len(b.places)+len(b.refused) > 0 {
-				done = append(done, b)
-			}
-		}
-		if len(moved) == 0 {
-			break
-		}
-		slices.Sort(moved)
-		if batches, err = st.load().divide(records, moved); err != nil {
-			return nil, err
-		}
-	}
-	return done, nil
 }
 
 func (b *batch) put() {
@@ -190,6 +178,9 @@ func (b *batch) put() {
 
 // throttle takes out the records for which the shard has no throughput left. Smaller ones behind them may pass.
 func (b *batch) throttle(now time.Time) {
+	if b.lane.quota == nil {
+		return
+	}
 	kept := 0
 	for i, p := range b.payloads {
 		if !b.lane.quota.write(now, len(p)-payloadHeader) {
@@ -202,22 +193,17 @@ func (b *batch) throttle(now time.Time) {
 	b.places, b.payloads = b.places[:kept], b.payloads[:kept]
 }
 
-// divide checks the records and sorts them by shard. places are those that are meant; nil means all.
-func (x *state) divide(records []model.PutRecordsRequestEntry, places []int) ([]*batch, error) {
+// divide checks the records and sorts them by shard.
+func (x *state) divide(records []model.PutRecordsRequestEntry) ([]*batch, error) {
 	byLane := map[*lane]*batch{}
 	var batches []*batch
 	total := 0
 	for i, r := range records {
-		if places != nil {
-			if _, meant := slices.BinarySearch(places, i); !meant {
-				continue
-			}
-		}
-		l, err := x.target(*r.PartitionKey, r.ExplicitHashKey)
+		l, err := x.target(r.PartitionKey, r.ExplicitHashKey)
 		if err != nil {
 			return nil, err
 		}
-		size := len(r.Data) + len(*r.PartitionKey)
+		size := len(r.Data) + len(orEmpty(r.PartitionKey))
 		if size > x.recordSize() {
 			return nil, errTooLong(fmt.Sprintf("records.%d.member.data", i+1), x.recordSize())
 		}
@@ -230,7 +216,7 @@ func (x *state) divide(records []model.PutRecordsRequestEntry, places []int) ([]
 			byLane[l], batches = b, append(batches, b)
 		}
 		b.places = append(b.places, i)
-		b.payloads = append(b.payloads, encodePayload(*r.PartitionKey, r.Data, x.Encryption))
+		b.payloads = append(b.payloads, encodePayload(orEmpty(r.PartitionKey), r.Data, x.Encryption))
 	}
 	return batches, nil
 }

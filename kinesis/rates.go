@@ -33,6 +33,7 @@ var rates = map[string]rate{
 	"DeleteResourcePolicy":          {5, perAccount},
 	"DeleteStream":                  {5, perAccount},
 	"DeregisterStreamConsumer":      {5, perStream},
+	"DescribeAccountSettings":       {5, perAccount},
 	"DescribeLimits":                {1, perAccount},
 	"DescribeStream":                {10, perAccount},
 	"DescribeStreamConsumer":        {20, perStream},
@@ -56,8 +57,10 @@ var rates = map[string]rate{
 	"SubscribeToShard":              {1, perSubscription},
 	"TagResource":                   {5, perAccount},
 	"UntagResource":                 {5, perAccount},
+	"UpdateAccountSettings":         {5, perAccount},
 	"UpdateShardCount":              {10, perAccount},
 	"UpdateStreamMode":              {5, perStream},
+	"UpdateStreamWarmThroughput":    {5, perAccount},
 }
 
 // daily is how often an operation may change a stream within 24 hours.

@@ -2,9 +2,9 @@ package kinesis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -338,24 +338,33 @@ func TestFailedReshardingChangesNothing(t *testing.T) {
 	})
 }
 
-// TestClosedShardTakesNothing: puts that chose their shard before it was closed go to its children.
-func TestClosedShardTakesNothing(t *testing.T) {
+// TestNoShardClosesDuringAPut: whoever came in before a reshard is done before it; whoever comes after goes to the children.
+func TestNoShardClosesDuringAPut(t *testing.T) {
 	s, _, ctx := newService(t, 1)
 	st := s.all()[0]
-	records := []model.PutRecordsRequestEntry{{PartitionKey: new("a"), Data: []byte("1")}, {PartitionKey: new("b"), Data: []byte("2")}, {PartitionKey: new("a"), Data: []byte("3")}}
-	batches, err := st.load().divide(records, nil)
-	if err != nil || len(batches) != 1 {
-		t.Fatal(batches, err)
+	x := st.enter()
+	resharded := make(chan struct{})
+	go func() {
+		defer close(resharded)
+		split(t, s, ctx, 0, middle)
+	}()
+	for st.door.TryRLock() { // until the reshard waits at the door
+		st.door.RUnlock()
+		runtime.Gosched()
 	}
-	split(t, s, ctx, 0, middle)
-	if _, _, err := batches[0].lane.put([]byte("late")); !errors.Is(err, errMoved) {
+	if _, _, err := x.open[0].put(encodePayload("a", []byte("1"), model.EncryptionTypeNONE)); err != nil {
 		t.Fatal(err)
 	}
-	done, err := s.putAll(st, batches, records)
-	if err != nil || len(done) != 2 || !slices.Equal(done[0].places, []int{0, 2}) || !slices.Equal(done[1].places, []int{1}) {
-		t.Fatalf("%+v %v", done, err)
+	select {
+	case <-resharded:
+		t.Fatal("the shard was closed during a put")
+	default:
 	}
-	for shard, want := range [][]string{nil, {"1", "3"}, {"2"}} {
-		wantData(t, get(t, s, ctx, iterator(t, s, ctx, model.GetShardIteratorInput{ShardId: new(shardID(shard)), ShardIteratorType: model.ShardIteratorTypeTRIM_HORIZON})).Records, want...)
+	st.leave()
+	<-resharded
+	if out := put(t, s, ctx, "a", "2"); *out.ShardId != shardID(1) {
+		t.Fatal(*out.ShardId)
 	}
+	wantKeys := readLineage(t, s, ctx)
+	wantData(t, wantKeys, "1", "2")
 }

@@ -35,8 +35,9 @@ type Service struct {
 	streams map[key]*stream
 	birth   sync.Mutex // one stream is made or removed at a time
 
-	subs    subscriptions
-	callers callers
+	subs     subscriptions
+	callers  callers
+	accounts accounts
 
 	kick chan struct{} // wakes the keeper: something will be due soon
 	stop context.CancelFunc
@@ -46,6 +47,7 @@ type Service struct {
 var migrations = []string{
 	`CREATE TABLE kinesis_streams (account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (account, region, name)) WITHOUT ROWID`,
 	`CREATE TABLE kinesis_keys (name TEXT PRIMARY KEY, secret BLOB NOT NULL) WITHOUT ROWID`,
+	`CREATE TABLE kinesis_accounts (account TEXT NOT NULL, region TEXT NOT NULL, commitment TEXT NOT NULL, PRIMARY KEY (account, region)) WITHOUT ROWID`,
 }
 
 // Open reads the streams of the store and goes on with what was under way. No log is opened before it is used.
@@ -66,6 +68,9 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	}
 	if s.sealer, err = newSealer(secret); err != nil {
 		return nil, err
+	}
+	if err := s.loadCommitments(ctx); err != nil {
+		return nil, fmt.Errorf("kinesis: %w", err)
 	}
 	if err := s.loadStreams(ctx); err != nil {
 		return nil, fmt.Errorf("kinesis: %w", err)

@@ -52,19 +52,13 @@ func (s *Service) setRetention(ctx context.Context, ref reference, hours int32, 
 	return err
 }
 
-// UpdateStreamMode switches between provisioned and on-demand capacity.
-func (s *Service) UpdateStreamMode(ctx context.Context, in *model.UpdateStreamModeInput) (*model.UpdateStreamModeOutput, error) {
+// UpdateMaxRecordSize sets how large a record may be, with its partition key. The model holds the bounds.
+func (s *Service) UpdateMaxRecordSize(ctx context.Context, in *model.UpdateMaxRecordSizeInput) (*model.UpdateMaxRecordSizeOutput, error) {
 	_, err := s.changeActive(ctx, reference{arn: in.StreamARN, id: in.StreamId}, func(d *document, now time.Time) error {
-		if d.Mode == in.StreamModeDetails.StreamMode {
-			return model.InvalidArgumentException.Errorf("The stream is already in mode %s.", d.Mode)
-		}
-		if err := s.spend(d, "UpdateStreamMode", now); err != nil {
-			return err
-		}
-		d.Mode, d.Updated = in.StreamModeDetails.StreamMode, now.Add(updating)
+		d.RecordKiB, d.Updated = *in.MaxRecordSizeInKiB, now.Add(updating)
 		return nil
 	})
-	return &model.UpdateStreamModeOutput{}, err
+	return &model.UpdateMaxRecordSizeOutput{}, err
 }
 
 // StartStreamEncryption notes the key. Records put from then on are described as encrypted.

@@ -20,8 +20,9 @@ type stream struct {
 	key   key
 	state atomic.Pointer[state]
 
-	mu      sync.Mutex // of changes
-	removed bool       // no change may store the document again
+	door    sync.RWMutex // shared by those who put; alone, whoever closes shards
+	mu      sync.Mutex   // of changes
+	removed bool         // no change may store the document again
 }
 
 // state is a stream at one moment. It never changes.
@@ -29,9 +30,18 @@ type state struct {
 	document
 	lanes []*lane // by index
 	open  []*lane // those that take records, by range
+	turn  *atomic.Uint64
 }
 
 func (st *stream) load() *state { return st.state.Load() }
+
+// enter gives the state in which records may be put until leave: no shard is closed in between.
+func (st *stream) enter() *state {
+	st.door.RLock()
+	return st.load()
+}
+
+func (st *stream) leave() { st.door.RUnlock() }
 
 func (s *Service) newStream(k key, d document) *stream {
 	st := &stream{key: k}
@@ -41,9 +51,17 @@ func (s *Service) newStream(k key, d document) *stream {
 
 // newState keeps what is at work of the lanes of old, if there is one, and opens those that d has more.
 func (s *Service) newState(d document, old *state) *state {
-	x := &state{document: d}
+	x := &state{document: d, turn: new(atomic.Uint64)}
+	if old != nil {
+		x.turn = old.turn
+	}
 	for _, sh := range d.Shards {
 		l := s.newLane(d.ID, sh, old)
+		if d.Mode != model.StreamModeON_DEMAND {
+			l.traffic = nil
+		} else if l.traffic == nil {
+			l.traffic = new(traffic)
+		}
 		x.lanes = append(x.lanes, l)
 		if sh.Closed == nil {
 			x.open = append(x.open, l)
@@ -65,12 +83,14 @@ func (s *Service) newLane(streamID string, sh shard, old *state) *lane {
 	}
 	if old != nil {
 		if l := old.at(sh.Index); l != nil {
-			return &lane{shard: sh, start: start, log: l.log, door: l.door, quota: l.quota}
+			kept := *l
+			kept.shard, kept.start = sh, start
+			return &kept
 		}
 	}
-	l := &lane{shard: sh, start: start, log: s.newLog(streamID, sh.Index), door: &door{closed: make(chan struct{})}}
+	l := &lane{shard: sh, start: start, log: s.newLog(streamID, sh.Index), closed: make(chan struct{})}
 	if sh.Closed != nil {
-		close(l.door.closed)
+		close(l.closed)
 	}
 	if s.Limits {
 		l.quota = new(quota)
@@ -117,8 +137,8 @@ func (x *state) closing(next *state) (out []*lane) {
 	return out
 }
 
-// change stores what edit makes of a stream's document, and shows it when it is durable. Shards that it closes take no
-// record from just before the document is stored: whoever comes then waits, and goes to their children.
+// change stores what edit makes of a stream's document, and shows it when it is durable. If it closes shards, no record
+// is put from just before the document is stored: whoever comes then waits, and goes to their children.
 func (s *Service) change(ctx context.Context, st *stream, edit func(*document) error) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -135,16 +155,16 @@ func (s *Service) change(ctx context.Context, st *stream, edit func(*document) e
 	}
 	next := s.newState(d, old)
 	closing := old.closing(next)
-	for _, l := range closing {
-		l.door.mu.Lock()
-		defer l.door.mu.Unlock()
+	if len(closing) > 0 {
+		st.door.Lock()
+		defer st.door.Unlock()
 	}
 	if err := s.saveStream(context.WithoutCancel(ctx), st.key, d); err != nil {
 		return fmt.Errorf("change stream %s: %w", st.key.arn(), err)
 	}
 	st.state.Store(next)
 	for _, l := range closing {
-		close(l.door.closed)
+		close(l.closed)
 	}
 	s.wake()
 	return nil

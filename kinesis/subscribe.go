@@ -137,8 +137,8 @@ func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uin
 	defer over.Stop()
 	idle := time.NewTimer(0) // the first event tells at once that the subscription stands
 	defer idle.Stop()
-	r := l.log.Reader(from)
-	defer r.Close()
+	c := &cursor{Reader: l.log.Reader(from)}
+	defer c.Close()
 	for {
 		if ended, err := sub.rest(ctx, over.C, s.Now()); ended {
 			return err
@@ -147,7 +147,8 @@ func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uin
 		if l = x.at(l.Index); l == nil {
 			return errNoShard(sub.stream.key, sub.shard)
 		}
-		p, err := l.read(r.Since(x.horizon(now)), from, maxEventRecords, maxEventSize, now)
+		c.Since(x.horizon(now))
+		p, err := l.read(c, from, maxEventRecords, maxEventSize, now)
 		if err != nil {
 			return subscriptionError(sub, l, err)
 		}
@@ -166,7 +167,7 @@ func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uin
 		}
 		select {
 		case <-l.log.Grown(from - 1):
-		case <-l.door.closed:
+		case <-l.closed:
 		case <-idle.C:
 			if err := sub.send(l, p, now, send); err != nil {
 				return err

@@ -17,6 +17,7 @@ type API interface {
 	DeleteResourcePolicy(context.Context, *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error)
 	DeleteStream(context.Context, *DeleteStreamInput) (*DeleteStreamOutput, error)
 	DeregisterStreamConsumer(context.Context, *DeregisterStreamConsumerInput) (*DeregisterStreamConsumerOutput, error)
+	DescribeAccountSettings(context.Context, *DescribeAccountSettingsInput) (*DescribeAccountSettingsOutput, error)
 	DescribeLimits(context.Context, *DescribeLimitsInput) (*DescribeLimitsOutput, error)
 	DescribeStream(context.Context, *DescribeStreamInput) (*DescribeStreamOutput, error)
 	DescribeStreamConsumer(context.Context, *DescribeStreamConsumerInput) (*DescribeStreamConsumerOutput, error)
@@ -44,8 +45,12 @@ type API interface {
 	SubscribeToShard(context.Context, *SubscribeToShardInput) (*SubscribeToShardOutput, error)
 	TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
 	UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
+	UpdateAccountSettings(context.Context, *UpdateAccountSettingsInput) (*UpdateAccountSettingsOutput, error)
+	UpdateMaxRecordSize(context.Context, *UpdateMaxRecordSizeInput) (*UpdateMaxRecordSizeOutput, error)
 	UpdateShardCount(context.Context, *UpdateShardCountInput) (*UpdateShardCountOutput, error)
 	UpdateStreamMode(context.Context, *UpdateStreamModeInput) (*UpdateStreamModeOutput, error)
+	UpdateStreamRecordDistributionStrategy(context.Context, *UpdateStreamRecordDistributionStrategyInput) (*UpdateStreamRecordDistributionStrategyOutput, error)
+	UpdateStreamWarmThroughput(context.Context, *UpdateStreamWarmThroughputInput) (*UpdateStreamWarmThroughputOutput, error)
 }
 
 // Ops is the table of operations of api.
@@ -57,6 +62,7 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("DeleteResourcePolicy", "POST", "/", 0, api.DeleteResourcePolicy),
 		wire.NewOp("DeleteStream", "POST", "/", 0, api.DeleteStream),
 		wire.NewOp("DeregisterStreamConsumer", "POST", "/", 0, api.DeregisterStreamConsumer),
+		wire.NewOp("DescribeAccountSettings", "POST", "/", 0, api.DescribeAccountSettings),
 		wire.NewOp("DescribeLimits", "POST", "/", 0, api.DescribeLimits),
 		wire.NewOp("DescribeStream", "POST", "/", 0, api.DescribeStream),
 		wire.NewOp("DescribeStreamConsumer", "POST", "/", 0, api.DescribeStreamConsumer),
@@ -84,8 +90,12 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("SubscribeToShard", "POST", "/", 0, api.SubscribeToShard),
 		wire.NewOp("TagResource", "POST", "/", 0, api.TagResource),
 		wire.NewOp("UntagResource", "POST", "/", 0, api.UntagResource),
+		wire.NewOp("UpdateAccountSettings", "POST", "/", 0, api.UpdateAccountSettings),
+		wire.NewOp("UpdateMaxRecordSize", "POST", "/", 0, api.UpdateMaxRecordSize),
 		wire.NewOp("UpdateShardCount", "POST", "/", 0, api.UpdateShardCount),
 		wire.NewOp("UpdateStreamMode", "POST", "/", 0, api.UpdateStreamMode),
+		wire.NewOp("UpdateStreamRecordDistributionStrategy", "POST", "/", 0, api.UpdateStreamRecordDistributionStrategy),
+		wire.NewOp("UpdateStreamWarmThroughput", "POST", "/", 0, api.UpdateStreamWarmThroughput),
 	}
 }
 
@@ -95,7 +105,7 @@ var Model = wire.Model{
 	APIVersion: "2013-12-02", XMLNamespace: "",
 	Protocols:  []wire.Protocol{wire.JSON11, wire.CBOR11},
 	Validation: wire.ErrorCode{Code: "ValidationException", Member: ""},
-	Unserved:   []string{"AcknowledgeDeadLetterQueueRecords", "AcknowledgeQueueRecords", "CreateChannel", "CreateQueue", "DeleteChannel", "DeleteQueue", "DescribeAccountSettings", "DescribeChannel", "DescribeQueue", "ListChannels", "ListQueues", "ReceiveDeadLetterQueueRecords", "ReceiveQueueRecords", "RestoreDeadLetterQueueRecords", "UpdateAccountSettings", "UpdateChannel", "UpdateDeadLetterQueueRecordsVisibility", "UpdateMaxRecordSize", "UpdateQueue", "UpdateQueueRecordsVisibility", "UpdateStreamRecordDistributionStrategy", "UpdateStreamWarmThroughput"},
+	Unserved:   []string{"AcknowledgeDeadLetterQueueRecords", "AcknowledgeQueueRecords", "CreateChannel", "CreateQueue", "DeleteChannel", "DeleteQueue", "DescribeChannel", "DescribeQueue", "ListChannels", "ListQueues", "ReceiveDeadLetterQueueRecords", "ReceiveQueueRecords", "RestoreDeadLetterQueueRecords", "UpdateChannel", "UpdateDeadLetterQueueRecordsVisibility", "UpdateQueue", "UpdateQueueRecordsVisibility"},
 }
 
 // Errors of the service's model.
