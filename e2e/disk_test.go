@@ -16,7 +16,7 @@ import (
 // TestFullDisk lets the disk run full during an upload and during puts to a stream: both are refused, nothing that was
 // acknowledged is lost, and when there is room again all goes on.
 func TestFullDisk(t *testing.T) {
-	s := prepareServer(t)
+	s := prepareServer(t, "--kinesis-limits", "off")
 	mountSmallDisk(t, s.data)
 	s.shareRuntimes()
 	s.boot()

@@ -114,7 +114,9 @@ func (p *shop) send(n int) {
 					again = append(again, batch[i])
 				}
 			}
-			batch = again
+			if batch = again; len(batch) > 0 {
+				time.Sleep(100 * time.Millisecond) // a shard takes 1,000 records in a second
+			}
 		}
 	}
 }

@@ -35,7 +35,8 @@ var accesses = map[string]rule{
 	"DeregisterStreamConsumer": onConsumer(func(in *model.DeregisterStreamConsumerInput) consumerReference {
 		return consumerReference{in.ConsumerARN, in.ConsumerName, reference{arn: in.StreamARN, id: in.StreamId}}
 	}),
-	"DescribeLimits": onAll,
+	"DescribeAccountSettings": onAll,
+	"DescribeLimits":          onAll,
 	"DescribeStream": onStream(func(in *model.DescribeStreamInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
@@ -66,6 +67,9 @@ var accesses = map[string]rule{
 	"ListTagsForStream": onStream(func(in *model.ListTagsForStreamInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
+	"MergeShards": onStream(func(in *model.MergeShardsInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
 	"PutRecord": onStream(func(in *model.PutRecordInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
@@ -77,6 +81,9 @@ var accesses = map[string]rule{
 	"RemoveTagsFromStream": onStream(func(in *model.RemoveTagsFromStreamInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
+	"SplitShard": onStream(func(in *model.SplitShardInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
 	"StartStreamEncryption": onStream(func(in *model.StartStreamEncryptionInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
@@ -86,8 +93,21 @@ var accesses = map[string]rule{
 	"SubscribeToShard": onConsumer(func(in *model.SubscribeToShardInput) consumerReference {
 		return consumerReference{arn: in.ConsumerARN}
 	}),
-	"TagResource":      onARN(func(in *model.TagResourceInput) *string { return in.ResourceARN }),
-	"UntagResource":    onARN(func(in *model.UntagResourceInput) *string { return in.ResourceARN }),
+	"TagResource":           onARN(func(in *model.TagResourceInput) *string { return in.ResourceARN }),
+	"UntagResource":         onARN(func(in *model.UntagResourceInput) *string { return in.ResourceARN }),
+	"UpdateAccountSettings": onAll,
+	"UpdateMaxRecordSize": onStream(func(in *model.UpdateMaxRecordSizeInput) reference {
+		return reference{arn: in.StreamARN, id: in.StreamId}
+	}),
+	"UpdateShardCount": onStream(func(in *model.UpdateShardCountInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
+	"UpdateStreamRecordDistributionStrategy": onStream(func(in *model.UpdateStreamRecordDistributionStrategyInput) reference {
+		return reference{arn: in.StreamARN, id: in.StreamId}
+	}),
+	"UpdateStreamWarmThroughput": onStream(func(in *model.UpdateStreamWarmThroughputInput) reference {
+		return reference{in.StreamName, in.StreamARN, in.StreamId}
+	}),
 	"UpdateStreamMode": onStream(func(in *model.UpdateStreamModeInput) reference { return reference{arn: in.StreamARN, id: in.StreamId} }),
 }
 

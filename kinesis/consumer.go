@@ -23,8 +23,12 @@ func (s *Service) RegisterStreamConsumer(ctx context.Context, in *model.Register
 		if slices.ContainsFunc(live, func(c consumer) bool { return c.Name == *in.ConsumerName }) {
 			return model.ResourceInUseException.Errorf("Consumer %s under stream %s already exists for account %s.", *in.ConsumerName, st.key.Name, st.key.Account)
 		}
-		if len(live) >= consumersLimit {
-			return model.LimitExceededException.Errorf("This request would exceed the limit of %d consumers of stream %s under account %s.", consumersLimit, st.key.Name, st.key.Account)
+		if limit := s.consumersOf(st.key, d, now); len(live) >= limit {
+			return model.LimitExceededException.Errorf("This request would exceed the limit of %d consumers of stream %s under account %s.", limit, st.key.Name, st.key.Account)
+		}
+		creating := slices.DeleteFunc(slices.Clone(live), func(c consumer) bool { return c.status(now) != model.ConsumerStatusCREATING })
+		if s.Limits && len(creating) >= creatingLimit {
+			return model.LimitExceededException.Errorf("Stream %s under account %s already has %d consumers in the CREATING state, which is the limit.", st.key.Name, st.key.Account, creatingLimit)
 		}
 		if len(in.Tags) > maxTags {
 			return errTags(st.key)
@@ -37,6 +41,14 @@ func (s *Service) RegisterStreamConsumer(ctx context.Context, in *model.Register
 		return nil, err
 	}
 	return &model.RegisterStreamConsumerOutput{Consumer: new(made.describe(st.key, made.Created))}, nil
+}
+
+// consumersOf is how many consumers a stream may have.
+func (s *Service) consumersOf(k key, d *document, now time.Time) int {
+	if d.Mode == model.StreamModeON_DEMAND && s.accounts.commitment(k).stands(now) {
+		return advantageConsumers
+	}
+	return consumersLimit
 }
 
 func (c consumer) describe(k key, now time.Time) model.Consumer {

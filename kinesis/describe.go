@@ -8,7 +8,10 @@ import (
 	"drey/wire"
 )
 
-// DescribeStream tells of a stream and lists its shards, 100 at a time unless Limit says otherwise.
+// maxPage is how much a list gives at once, unless less is wanted.
+const maxPage = 100
+
+// DescribeStream tells of a stream and lists its shards, 100 at a time unless Limit says less.
 func (s *Service) DescribeStream(ctx context.Context, in *model.DescribeStreamInput) (*model.DescribeStreamOutput, error) {
 	st, err := s.find(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
 	if err != nil {
@@ -27,7 +30,7 @@ func (s *Service) DescribeStream(ctx context.Context, in *model.DescribeStreamIn
 	if in.ExclusiveStartShardId != nil {
 		start = *in.ExclusiveStartShardId
 	}
-	d.Shards, *d.HasMoreShards, err = x.page(x.lanes, start, or(in.Limit, 100))
+	d.Shards, *d.HasMoreShards, err = x.page(x.live(now), start, min(or(in.Limit, maxPage), maxPage))
 	return &model.DescribeStreamOutput{StreamDescription: d}, err
 }
 
@@ -79,6 +82,10 @@ func (s *Service) DescribeStreamSummary(ctx context.Context, in *model.DescribeS
 		RetentionPeriodHours: &x.Retention, StreamCreationTimestamp: &x.Created, EnhancedMonitoring: x.monitoring(),
 		EncryptionType: x.Encryption, KeyId: x.keyID(), OpenShardCount: new(int32(len(x.open))),
 		ConsumerCount: new(int32(len(x.consumers(now)))), MaxRecordSizeInKiB: &x.RecordKiB,
+		RecordDistributionStrategy: x.strategy(),
+	}
+	if x.Mode == model.StreamModeON_DEMAND && s.accounts.commitment(st.key).stands(now) {
+		d.WarmThroughput = x.warmThroughput()
 	}
 	if d.StreamStatus == model.StreamStatusCREATING {
 		d.OpenShardCount = new(int32(0))
@@ -126,85 +133,6 @@ func (s *Service) ListStreams(ctx context.Context, in *model.ListStreamsInput) (
 		out.StreamSummaries = append(out.StreamSummaries, model.StreamSummary{
 			StreamName: &st.key.Name, StreamARN: new(st.key.arn()), StreamStatus: x.status(now), StreamModeDetails: x.mode(), StreamCreationTimestamp: &x.Created,
 		})
-	}
-	return out, nil
-}
-
-// ListShards lists shards, 1,000 at a time unless MaxResults says otherwise.
-func (s *Service) ListShards(ctx context.Context, in *model.ListShardsInput) (*model.ListShardsOutput, error) {
-	named := in.StreamName != nil || in.StreamARN != nil || in.StreamId != nil
-	after, ref := "", reference{in.StreamName, in.StreamARN, in.StreamId}
-	if in.ExclusiveStartShardId != nil {
-		after = *in.ExclusiveStartShardId
-	}
-	if in.NextToken != nil {
-		if in.StreamName != nil || in.ExclusiveStartShardId != nil || in.ShardFilter != nil || in.StreamCreationTimestamp != nil {
-			return nil, model.InvalidArgumentException.Errorf("NextToken and StreamName cannot be provided together.")
-		}
-		t, err := s.openPage(shardsToken, *in.NextToken)
-		if err != nil {
-			return nil, err
-		}
-		if after = t.After; !named {
-			ref = reference{arn: new(t.Stream.arn())}
-		}
-	}
-	st, x, err := s.findReady(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	lanes, err := x.filter(in.ShardFilter, s.Now())
-	if err != nil {
-		return nil, err
-	}
-	if f := in.ShardFilter; f != nil && f.Type == model.ShardFilterTypeAFTER_SHARD_ID {
-		after = max(after, *f.ShardId)
-	}
-	shards, more, err := x.page(lanes, after, or(in.MaxResults, 1000))
-	if err != nil {
-		return nil, err
-	}
-	out := &model.ListShardsOutput{Shards: shards}
-	if more {
-		out.NextToken = new(s.sealer.seal(token{Kind: shardsToken, Stream: st.key, ID: x.ID, After: *shards[len(shards)-1].ShardId, Issued: s.Now()}))
-	}
-	return out, nil
-}
-
-// shardFilters tell which shards a filter lets pass; at is the filter's time.
-var shardFilters = map[model.ShardFilterType]func(l *lane, at, horizon time.Time) bool{
-	model.ShardFilterTypeAFTER_SHARD_ID:    func(*lane, time.Time, time.Time) bool { return true },
-	model.ShardFilterTypeFROM_TRIM_HORIZON: func(l *lane, _, horizon time.Time) bool { return l.openAfter(horizon) },
-	model.ShardFilterTypeAT_TRIM_HORIZON: func(l *lane, _, horizon time.Time) bool {
-		return l.openAfter(horizon) && (l.Parent == "" || !l.Created.After(horizon))
-	},
-	model.ShardFilterTypeAT_LATEST:      func(l *lane, _, _ time.Time) bool { return l.Closed == nil },
-	model.ShardFilterTypeAT_TIMESTAMP:   func(l *lane, at, _ time.Time) bool { return l.openAfter(at) && !l.Created.After(at) },
-	model.ShardFilterTypeFROM_TIMESTAMP: func(l *lane, at, _ time.Time) bool { return l.openAfter(at) },
-}
-
-func (l *lane) openAfter(t time.Time) bool { return l.Closed == nil || l.Closed.After(t) }
-
-func (x *state) filter(f *model.ShardFilter, now time.Time) ([]*lane, error) {
-	if f == nil {
-		return x.lanes, nil
-	}
-	timed := f.Type == model.ShardFilterTypeAT_TIMESTAMP || f.Type == model.ShardFilterTypeFROM_TIMESTAMP
-	if timed && f.Timestamp == nil {
-		return nil, model.InvalidArgumentException.Errorf("Timestamp must be provided for ShardFilter type %s.", f.Type)
-	}
-	if f.Type == model.ShardFilterTypeAFTER_SHARD_ID && f.ShardId == nil {
-		return nil, model.InvalidArgumentException.Errorf("ShardId must be provided for ShardFilter type %s.", f.Type)
-	}
-	at := x.Created // earlier times mean the first shards
-	if f.Timestamp != nil && f.Timestamp.After(at) {
-		at = *f.Timestamp
-	}
-	var out []*lane
-	for _, l := range x.lanes {
-		if shardFilters[f.Type](l, at, x.horizon(now)) {
-			out = append(out, l)
-		}
 	}
 	return out, nil
 }

@@ -9,7 +9,9 @@
 // so they go on over a restart. One goroutine removes what is past its time: deleted streams, deleted consumers,
 // records older than the retention period.
 //
-// Not done: the throughput limits of provisioned shards (1 MiB/s and 1,000 records/s in, 2 MiB/s out) are not enforced;
-// their place is lane.put and lane.read. Streams with server-side encryption are described as such, but no key exists
-// here and the records lie on disk as they came.
+// A shard is closed by the one write of the document that makes its children (reshard.go, stream.go). With
+// Config.Limits, what AWS limits is limited: throughput (limits.go), calls, and changes at once or within a day (rates.go).
+//
+// Not done: streams with server-side encryption are described as such, but no key exists here and the records lie on
+// disk as they came.
 package kinesis

@@ -34,9 +34,14 @@ type document struct {
 	Updated    time.Time  // UPDATING before
 	Gone       *time.Time // DELETING before, nothing after
 	Mode       model.StreamMode
-	Retention  int32 // hours
-	RecordKiB  int32 // size limit of a record with its partition key
-	Shards     []shard
+	Strategy   model.RecordDistributionStrategy // of on-demand streams; "" is USER_PARTITION_KEY
+	Warm       int32                            // MiB/s that an on-demand stream must take in any case; 0 = nothing said
+	Retention  int32                            // hours
+	Floor      time.Time                        // what had expired at that time stays so, also when the retention period grows
+	RecordKiB  int32                            // size limit of a record with its partition key
+	Shards     []shard                          // by index; those that expired are missing
+	NextIndex  int                              // of the shard that will be made next; 0 means as many as there are shards
+	Changes    map[string][]time.Time           // when the operations were done that are limited by the day
 	Encryption model.EncryptionType
 	KeyID      string
 	Metrics    []model.MetricsName
@@ -52,6 +57,7 @@ type shard struct {
 	Parent         string // "" for shards made with the stream
 	AdjacentParent string // the second parent after a merge
 	Created        time.Time
+	Epoch          int64      // the seconds that its sequence numbers begin with; 0 means those of Created
 	Closed         *time.Time // takes no records after
 }
 
@@ -82,7 +88,21 @@ func (d *document) gone(now time.Time) bool { return d.Gone != nil && !now.Befor
 
 // horizon is the arrival time of the oldest records that may still be read.
 func (d *document) horizon(now time.Time) time.Time {
-	return now.Add(-time.Duration(d.Retention) * hourly)
+	h := now.Add(-time.Duration(d.Retention) * hourly)
+	if h.Before(d.Floor) {
+		return d.Floor
+	}
+	return h
+}
+
+// expired tells whether all that a closed shard ever held is beyond the horizon. Such a shard is nowhere to be seen.
+func (s shard) expired(horizon time.Time) bool { return s.Closed != nil && s.Closed.Before(horizon) }
+
+func (s shard) epoch() int64 {
+	if s.Epoch != 0 {
+		return s.Epoch
+	}
+	return s.Created.Unix()
 }
 
 func (s shard) id() string { return shardID(s.Index) }

@@ -3,8 +3,10 @@ package kinesis
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +22,10 @@ import (
 	"drey/store/sql"
 )
 
-const killDir = "KINESIS_TEST_KILL_DIR"
+const (
+	killDir     = "KINESIS_TEST_KILL_DIR"
+	killReshard = "KINESIS_TEST_KILL_RESHARD" // anything: reshard all the time, with one partition key for each producer
+)
 
 // TestMain lets the test binary be the server that is killed.
 func TestMain(m *testing.M) {
@@ -43,16 +48,24 @@ func putForever(dir string) error {
 		return err
 	}
 	ctx := requestContext(context.Background())
-	if _, err := s.CreateStream(ctx, &model.CreateStreamInput{StreamName: new("orders"), ShardCount: new(int32(2))}); err != nil {
+	_, err = s.CreateStream(ctx, &model.CreateStreamInput{StreamName: new("orders"), ShardCount: new(int32(2))})
+	if err != nil && !errors.Is(err, model.ResourceInUseException) {
 		return err
 	}
 	time.Sleep(creation)
 	var wg sync.WaitGroup
+	if os.Getenv(killReshard) != "" {
+		wg.Go(func() { reshardForever(ctx, s) })
+	}
 	for w := range 8 {
 		wg.Go(func() {
 			for i := 0; ; i++ {
 				text := fmt.Sprintf("%d-%d", w, i)
-				out, err := s.PutRecord(ctx, &model.PutRecordInput{StreamName: new("orders"), PartitionKey: &text, Data: []byte(text)})
+				key := text
+				if os.Getenv(killReshard) != "" {
+					key = fmt.Sprint(w)
+				}
+				out, err := s.PutRecord(ctx, &model.PutRecordInput{StreamName: new("orders"), PartitionKey: &key, Data: []byte(text)})
 				if err != nil {
 					panic(err)
 				}
@@ -64,14 +77,28 @@ func putForever(dir string) error {
 	return nil
 }
 
-func TestKilledServerLosesNothingAcknowledged(t *testing.T) {
+func reshardForever(ctx context.Context, s *Service) {
+	for n := 0; ; n++ {
+		_, err := s.reshard(ctx, reference{name: new("orders")}, func(_ key, d *document, now time.Time) error {
+			d.scale(2+n%4, now)
+			return nil
+		})
+		if err != nil {
+			panic(err)
+		}
+		time.Sleep(updating)
+	}
+}
+
+// killAfter runs this test binary as a server, kills it after so many acknowledged records, and gives those.
+func killAfter(t *testing.T, records int, env ...string) (acknowledged map[string]bool) {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), killDir+"="+dir)
+	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -79,19 +106,51 @@ func TestKilledServerLosesNothingAcknowledged(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	acknowledged := map[string]bool{}
+	acknowledged = map[string]bool{}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if acknowledged[lines.Text()] = true; len(acknowledged) == 500 {
+		if acknowledged[lines.Text()] = true; len(acknowledged) == records {
 			if err := cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	_ = cmd.Wait() // "signal: killed"
-	if len(acknowledged) < 500 {
+	if len(acknowledged) < records {
 		t.Fatalf("only %d records were acknowledged", len(acknowledged))
 	}
+	return acknowledged
+}
+
+// TestKilledWhileResharding: whatever the server was doing, the open shards cover every hash key, and the records that
+// were acknowledged are there, those of a key in their order.
+func TestKilledWhileResharding(t *testing.T) {
+	dir := t.TempDir()
+	acknowledged := map[string]bool{}
+	for _, records := range []int{500, 1500, 2500} {
+		maps.Copy(acknowledged, killAfter(t, records, killDir+"="+dir, killReshard+"=1"))
+		s := open(t, dir)
+		checkCover(t, &s.all()[0].load().document)
+		missing, last := maps.Clone(acknowledged), map[string]string{}
+		for _, r := range readLineage(t, s, requestContext(t.Context())) {
+			delete(missing, *r.SequenceNumber+" "+string(r.Data))
+			if k := *r.PartitionKey; *r.SequenceNumber <= last[k] {
+				t.Fatalf("%s: %s after %s", k, *r.SequenceNumber, last[k])
+			}
+			last[*r.PartitionKey] = *r.SequenceNumber
+		}
+		if len(missing) != 0 {
+			t.Fatalf("%d acknowledged records are lost", len(missing))
+		}
+		if err := errors.Join(s.Close(), s.DB.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestKilledServerLosesNothingAcknowledged(t *testing.T) {
+	dir := t.TempDir()
+	acknowledged := killAfter(t, 500, killDir+"="+dir)
 	s := open(t, dir)
 	ctx := requestContext(t.Context())
 	for shard := range 2 {

@@ -182,7 +182,7 @@ func FuzzHashKeys(f *testing.F) {
 			err := shape.Validate(in, wire.ValidationException)
 			var l *lane
 			if err == nil {
-				l, err = x.target(*in.PartitionKey, in.ExplicitHashKey)
+				l, err = x.target(in.PartitionKey, in.ExplicitHashKey)
 			}
 			if (err == nil) != legal {
 				t.Fatalf("%q: %v", h, err)

@@ -23,9 +23,12 @@ func (s *Service) GetShardIterator(ctx context.Context, in *model.GetShardIterat
 	if err != nil {
 		return nil, err
 	}
-	l := x.lane(*in.ShardId)
+	l := x.lane(*in.ShardId, s.Now())
 	if l == nil {
 		return nil, errNoShard(st.key, *in.ShardId)
+	}
+	if !l.quota.iterator(s.Now()) {
+		return nil, errThroughput(st.key, l.id())
 	}
 	ordinal, err := s.start(st.key, l, position{in.ShardIteratorType, in.StartingSequenceNumber, in.Timestamp}, "GetShardIterator")
 	if err != nil {
@@ -96,19 +99,26 @@ func (s *Service) GetRecords(_ context.Context, in *model.GetRecordsInput) (*mod
 		return nil, err
 	}
 	x := st.load()
-	if x.ID != t.ID || t.Shard >= len(x.lanes) { // another stream has the name now
+	if x.ID != t.ID { // another stream has the name now
 		return nil, errNoStream(t.Stream)
+	}
+	l := x.lane(shardID(t.Shard), now)
+	if l == nil {
+		return nil, errNoShard(t.Stream, shardID(t.Shard))
 	}
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
-	l := x.lanes[t.Shard]
-	r := l.log.Reader(t.Ordinal).Since(x.horizon(now))
-	defer r.Close()
-	p, err := l.read(r, t.Ordinal, or(in.Limit, maxRecords), maxReadSize, now)
+	if !l.quota.call(now) {
+		return nil, errThroughput(st.key, l.id())
+	}
+	c := &cursor{Reader: l.log.Reader(t.Ordinal).Since(x.horizon(now))}
+	defer c.Close()
+	p, err := l.read(c, t.Ordinal, or(in.Limit, maxRecords), maxReadSize, now)
 	if err != nil {
 		return nil, readError(st.key, l, err)
 	}
+	l.quota.got(now, p.size, p.full || p.size >= maxReadSize)
 	out := &model.GetRecordsOutput{MillisBehindLatest: new(p.behind.Milliseconds())}
 	if out.Records, err = l.records(p.records); err != nil {
 		return nil, readError(st.key, l, err)

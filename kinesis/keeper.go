@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	model "drey/model/kinesis"
 )
 
 // trimming is how often records beyond the retention period are looked for.
@@ -18,7 +20,7 @@ func (s *Service) keep(ctx context.Context) {
 	defer close(s.done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	trimmed := s.Now()
+	trimmed, measured := s.Now(), s.Now()
 	if err := s.removeOrphans(); err != nil {
 		s.Log.Error("kinesis: records of deleted streams are left on the disk", "error", err)
 	}
@@ -34,6 +36,10 @@ func (s *Service) keep(ctx context.Context) {
 		if now.Sub(trimmed) >= trimming {
 			err = errors.Join(err, s.trim(now))
 			trimmed = now
+		}
+		if over := now.Sub(measured); over >= measuring {
+			err = errors.Join(err, s.scaleUp(ctx, now, over))
+			measured = now
 		}
 		if err != nil && ctx.Err() == nil {
 			s.Log.Error("kinesis: removing what is past its time failed and will be tried again", "error", err)
@@ -69,7 +75,7 @@ func (s *Service) wake() {
 	}
 }
 
-// sweep removes streams and consumers that are gone, and tells when the next will be.
+// sweep removes streams, shards and consumers that are gone, and tells when the next will be.
 func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err error) {
 	due = now.Add(trimming)
 	for _, st := range s.all() {
@@ -80,11 +86,17 @@ func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err 
 		case d.Gone != nil && d.Gone.Before(due):
 			due = *d.Gone
 		}
+		if d.Mode == model.StreamModeON_DEMAND && now.Add(measuring).Before(due) {
+			due = now.Add(measuring)
+		}
 		if len(d.consumers(now)) < len(d.Consumers) && d.Gone == nil {
 			err = errors.Join(err, s.change(ctx, st, func(d *document) error {
 				d.Consumers = d.consumers(now)
 				return nil
 			}))
+		}
+		if d.Gone == nil && slices.ContainsFunc(d.Shards, func(sh shard) bool { return sh.expired(d.horizon(now)) }) {
+			err = errors.Join(err, s.dropShards(ctx, st, now))
 		}
 		for _, c := range d.consumers(now) {
 			if c.Gone != nil && c.Gone.Before(due) {
@@ -93,6 +105,23 @@ func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err 
 		}
 	}
 	return due, err
+}
+
+// dropShards makes the records of expired shards and then the shards disappear. It may be repeated.
+func (s *Service) dropShards(ctx context.Context, st *stream, now time.Time) error {
+	return s.change(ctx, st, func(d *document) error {
+		horizon := d.horizon(now)
+		for _, l := range st.load().lanes {
+			if !l.expired(horizon) {
+				continue
+			}
+			if err := l.log.Remove(); err != nil {
+				return err
+			}
+		}
+		d.Shards = slices.DeleteFunc(d.Shards, func(sh shard) bool { return sh.expired(horizon) })
+		return nil
+	})
 }
 
 // remove makes a deleted stream's records and then its document disappear. It may be repeated.

@@ -33,17 +33,19 @@ func parseHash(s string) (h hash, ok bool) {
 
 func (h hash) after(o hash) bool { return h.hi > o.hi || (h.hi == o.hi && h.lo > o.lo) }
 
+// hashSpace is how many hash keys there are.
+var hashSpace = new(big.Int).Lsh(big.NewInt(1), 128)
+
 // evenShards divides the hash keys among n shards.
 func evenShards(n int, created time.Time) []shard {
-	space := new(big.Int).Lsh(big.NewInt(1), 128)
-	width := new(big.Int).Div(space, big.NewInt(int64(n)))
+	width := new(big.Int).Div(hashSpace, big.NewInt(int64(n)))
 	one := big.NewInt(1)
 	out := make([]shard, n)
 	for i := range out {
 		start := new(big.Int).Mul(width, big.NewInt(int64(i)))
 		end := new(big.Int).Add(start, width)
 		if i == n-1 {
-			end = space
+			end = hashSpace
 		}
 		out[i] = shard{Index: i, Start: start.String(), End: new(big.Int).Sub(end, one).String(), Created: created}
 	}
@@ -55,6 +57,10 @@ type lane struct {
 	shard
 	start hash
 	log   *seglog.Log
+
+	closed  chan struct{} // closed when the shard takes no more
+	quota   *quota        // nil: no limits
+	traffic *traffic      // nil unless the stream has on-demand capacity
 }
 
 // route finds the lane of h among the open lanes of a stream, which are sorted by range and cover all of it.
@@ -69,7 +75,7 @@ func (l *lane) put(payloads ...[]byte) (first uint64, at time.Time, err error) {
 
 // number is the sequence number of the record with that ordinal.
 func (l *lane) number(ordinal uint64, arrived time.Time) sequence {
-	return sequence{created: l.Created.Unix(), shard: l.Index, ordinal: ordinal, arrived: arrived.Unix()}
+	return sequence{created: l.epoch(), shard: l.Index, ordinal: ordinal, arrived: arrived.Unix()}
 }
 
 // numbers are the sequence numbers of n records that arrived together.
@@ -86,7 +92,7 @@ func (l *lane) numbers(first uint64, arrived time.Time, n int) []string {
 }
 
 // owns tells whether q was given out by this shard.
-func (l *lane) owns(q sequence) bool { return q.shard == l.Index && q.created == l.Created.Unix() }
+func (l *lane) owns(q sequence) bool { return q.shard == l.Index && q.created == l.epoch() }
 
 // next is the ordinal of the record that will come next.
 func (l *lane) next() (uint64, error) {
@@ -108,9 +114,26 @@ func (l *lane) at(t time.Time) (uint64, error) {
 // page is what one read of a lane gives.
 type page struct {
 	records []seglog.Record
+	size    int    // of their partition keys and data
+	full    bool   // because of their size
 	next    uint64 // ordinal to go on with
 	behind  time.Duration
 	ended   bool // the shard is closed and all of it was read
+}
+
+// cursor reads a lane. It can take a record back that was too much.
+type cursor struct {
+	*seglog.Reader
+	held *seglog.Record
+}
+
+func (c *cursor) next() (seglog.Record, error) {
+	if c.held == nil {
+		return c.Next()
+	}
+	rec := *c.held
+	c.held = nil
+	return rec, nil
 }
 
 // Limits of one read (GetRecords in the API reference).
@@ -119,16 +142,16 @@ const (
 	maxReadSize = 10 << 20
 )
 
-// read takes up to limit records from r, of at most size bytes unless the first alone is larger. from is the ordinal
-// the reader stands at.
-func (l *lane) read(r *seglog.Reader, from uint64, limit, size int, now time.Time) (page, error) {
+// read takes up to limit records from c, of at most size bytes unless the first alone is larger. from is the ordinal
+// the cursor stands at.
+func (l *lane) read(c *cursor, from uint64, limit, size int, now time.Time) (page, error) {
 	p := page{next: from}
 	before, err := l.next()
 	if err != nil {
 		return page{}, err
 	}
-	for len(p.records) < limit && size > 0 {
-		rec, err := r.Next()
+	for len(p.records) < limit {
+		rec, err := c.next()
 		if errors.Is(err, io.EOF) {
 			p.next = max(p.next, before) // records that are left out for their age were passed too
 			break
@@ -136,7 +159,12 @@ func (l *lane) read(r *seglog.Reader, from uint64, limit, size int, now time.Tim
 		if err != nil {
 			return page{}, err
 		}
-		size -= len(rec.Data)
+		n := recordSize(rec)
+		if p.full = p.size+n > size; p.full && len(p.records) > 0 {
+			c.held = &rec
+			break
+		}
+		p.size += n
 		p.records = append(p.records, rec)
 		p.next = rec.Ordinal + 1
 	}

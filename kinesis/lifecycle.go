@@ -11,11 +11,11 @@ import (
 
 // Quotas of an account and region ("Quotas and limits" in the developer guide).
 const (
-	shardLimit       = 20_000
-	onDemandLimit    = 50
-	onDemandShards   = 4
-	consumersLimit   = 20
-	maxPutRecordsLen = 10 << 20
+	shardLimit         = 20_000
+	creatingLimit      = 5 // streams in an account; consumers of a stream, too
+	consumersLimit     = 20
+	advantageConsumers = 50 // of streams that are On-demand Advantage
+	maxPutRecordsLen   = 10 << 20
 )
 
 // CreateStream makes a stream that is ACTIVE a moment later.
@@ -39,6 +39,7 @@ func (s *Service) CreateStream(ctx context.Context, in *model.CreateStreamInput)
 	s.mu.Lock()
 	s.streams[k] = s.newStream(k, d)
 	s.mu.Unlock()
+	s.wake()
 	return &model.CreateStreamOutput{}, nil
 }
 
@@ -70,12 +71,11 @@ func (s *Service) newDocument(k key, in *model.CreateStreamInput) (document, err
 	case in.ShardCount != nil:
 		shards = int(*in.ShardCount)
 	}
-	use := s.usage(k)
-	if mode == model.StreamModeON_DEMAND && use.onDemand >= onDemandLimit {
-		return document{}, model.LimitExceededException.Errorf("This request would exceed the limit of %d on-demand streams for the account %s in %s.", onDemandLimit, k.Account, k.Region)
+	if creating := s.usage(k).creating; s.Limits && creating >= creatingLimit {
+		return document{}, model.LimitExceededException.Errorf("Account %s already has %d streams in the CREATING state in %s, which is the limit.", k.Account, creating, k.Region)
 	}
-	if mode == model.StreamModePROVISIONED && use.shards+shards > shardLimit {
-		return document{}, model.LimitExceededException.Errorf("This request would exceed the shard limit for the account %s in %s. Current shard count for the account: %d. Limit: %d. Number of additional shards that would have resulted from this request: %d.", k.Account, k.Region, use.shards, shardLimit, shards)
+	if err := s.roomIn(k, mode, shards); err != nil {
+		return document{}, err
 	}
 	if len(in.Tags) > maxTags {
 		return document{}, errTags(k)
@@ -84,6 +84,16 @@ func (s *Service) newDocument(k key, in *model.CreateStreamInput) (document, err
 	d := document{
 		ID: newStreamID(), Created: now, Active: now.Add(creation), Mode: mode, Retention: minHours, RecordKiB: defaultKiB,
 		Shards: evenShards(shards, now), Encryption: model.EncryptionTypeNONE, Tags: in.Tags,
+		Strategy: in.RecordDistributionStrategy,
+	}
+	if err := d.checkStrategy(); err != nil {
+		return document{}, err
+	}
+	if in.WarmThroughputMiBps != nil {
+		if err := s.warm(k, &d, *in.WarmThroughputMiBps, now); err != nil {
+			return document{}, err
+		}
+		d.Shards, d.NextIndex = evenShards(len(d.openShards()), now), 0
 	}
 	if in.MaxRecordSizeInKiB != nil {
 		d.RecordKiB = *in.MaxRecordSizeInKiB
@@ -96,21 +106,34 @@ func newStreamID() string {
 	return t[:20] + "-" + t[20:23]
 }
 
-type usage struct{ shards, onDemand int }
+type usage struct{ shards, onDemand, creating int }
 
-// usage counts the open shards of provisioned streams and the on-demand streams of k's account and region.
+// usage counts the open shards of provisioned streams, the on-demand streams and those that are CREATING in k's account
+// and region.
 func (s *Service) usage(k key) (u usage) {
 	for _, st := range s.all() {
 		if st.key.Account != k.Account || st.key.Region != k.Region {
 			continue
 		}
-		if x := st.load(); x.Mode == model.StreamModeON_DEMAND {
+		x := st.load()
+		if x.Mode == model.StreamModeON_DEMAND {
 			u.onDemand++
 		} else {
 			u.shards += len(x.open)
 		}
+		if x.status(s.Now()) == model.StreamStatusCREATING {
+			u.creating++
+		}
 	}
 	return u
+}
+
+// roomFor refuses more shards than an account and region may have.
+func (s *Service) roomFor(k key, more int) error {
+	if use := s.usage(k); more > 0 && use.shards+more > shardLimit {
+		return model.LimitExceededException.Errorf("This request would exceed the shard limit for the account %s in %s. Current shard count for the account: %d. Limit: %d. Number of additional shards that would have resulted from this request: %d.", k.Account, k.Region, use.shards, shardLimit, more)
+	}
+	return nil
 }
 
 // DeleteStream begins the end of a stream. Its subscriptions end at once.

@@ -43,6 +43,9 @@ func decodePayload(b []byte) (partitionKey string, data []byte, encryption model
 	return string(b[payloadHeader:n]), b[n:], encryption, nil
 }
 
+// recordSize is how large a record is for the limits: its partition key and its data.
+func recordSize(r seglog.Record) int { return len(r.Data) - payloadHeader }
+
 // records turns what was read into what clients see.
 func (l *lane) records(in []seglog.Record) ([]model.Record, error) {
 	out := make([]model.Record, len(in))
@@ -55,7 +58,7 @@ func (l *lane) records(in []seglog.Record) ([]model.Record, error) {
 			SequenceNumber:              new(l.number(r.Ordinal, r.Time).String()),
 			ApproximateArrivalTimestamp: new(r.Time),
 			Data:                        data,
-			PartitionKey:                &partitionKey,
+			PartitionKey:                orNil(partitionKey),
 			EncryptionType:              encryption,
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+	"time"
 
 	model "drey/model/kinesis"
 	"drey/store/seglog"
@@ -15,15 +16,18 @@ var errDryRun = model.DryRunOperationException.Errorf("The request would have su
 
 // PutRecord stores a record. When it returns, the record is durable.
 func (s *Service) PutRecord(ctx context.Context, in *model.PutRecordInput) (*model.PutRecordOutput, error) {
-	st, x, err := s.findReady(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
+	st, _, err := s.findReady(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
 	if err != nil {
 		return nil, err
 	}
-	l, err := x.target(*in.PartitionKey, in.ExplicitHashKey)
+	x := st.enter()
+	defer st.leave()
+	l, err := x.target(in.PartitionKey, in.ExplicitHashKey)
 	if err != nil {
 		return nil, err
 	}
-	if len(in.Data)+len(*in.PartitionKey) > x.recordSize() {
+	partitionKey := orEmpty(in.PartitionKey)
+	if len(in.Data)+len(partitionKey) > x.recordSize() {
 		return nil, errTooLong("data", x.recordSize())
 	}
 	if n := in.SequenceNumberForOrdering; n != nil {
@@ -34,17 +38,26 @@ func (s *Service) PutRecord(ctx context.Context, in *model.PutRecordInput) (*mod
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
-	ordinal, at, err := l.put(appendPayload(nil, *in.PartitionKey, in.Data, x.Encryption))
+	if l.quota != nil && !l.quota.write(s.Now(), len(in.Data)+len(partitionKey)) {
+		return nil, errThroughput(st.key, l.id())
+	}
+	ordinal, at, err := l.put(appendPayload(nil, partitionKey, in.Data, x.Encryption))
 	if err != nil {
 		return nil, s.storeError(st.key, err)
 	}
+	l.traffic.count(1, len(in.Data)+len(partitionKey))
 	return &model.PutRecordOutput{ShardId: new(l.id()), SequenceNumber: new(l.number(ordinal, at).String()), EncryptionType: x.shownEncryption()}, nil
 }
 
 // target is the shard of a record.
-func (x *state) target(partitionKey string, explicit *string) (*lane, error) {
-	if explicit == nil {
-		return route(x.open, hashOf(partitionKey)), nil
+func (x *state) target(partitionKey, explicit *string) (*lane, error) {
+	switch {
+	case x.Strategy == model.RecordDistributionStrategyAUTO:
+		return x.open[x.turn.Add(1)%uint64(len(x.open))], nil
+	case partitionKey == nil:
+		return nil, wire.ValidationException.Errorf("1 validation error detected: Value null at 'partitionKey' failed to satisfy constraint: Member must not be null")
+	case explicit == nil:
+		return route(x.open, hashOf(*partitionKey)), nil
 	}
 	h, ok := parseHash(*explicit)
 	if !ok {
@@ -53,8 +66,21 @@ func (x *state) target(partitionKey string, explicit *string) (*lane, error) {
 	return route(x.open, h), nil
 }
 
-// issued tells whether one of the stream's shards gave out q.
-func (x *state) issued(q sequence) bool { return q.shard < len(x.lanes) && x.lanes[q.shard].owns(q) }
+// orEmpty is the partition key of a record as it is stored: "" if the producer gave none.
+func orEmpty(partitionKey *string) string {
+	if partitionKey == nil {
+		return ""
+	}
+	return *partitionKey
+}
+
+// issued tells whether one of the stream's shards gave out q, as far as that is still known.
+func (x *state) issued(q sequence) bool {
+	if l := x.at(q.shard); l != nil {
+		return l.owns(q)
+	}
+	return q.shard < x.nextIndex()
+}
 
 func (x *state) recordSize() int { return int(x.RecordKiB) << 10 }
 
@@ -85,14 +111,18 @@ func (s *Service) storeError(k key, err error) error {
 // batch is the part of a PutRecords that goes to one shard.
 type batch struct {
 	seglog.Batch
-	lane   *lane
-	places []int // in the request
+	lane    *lane
+	places  []int // in the request
+	refused []int // those for which the shard has no throughput left
 }
 
+// logBatches are those of which something is left to store.
 func logBatches(batches []*batch) []*seglog.Batch {
-	out := make([]*seglog.Batch, len(batches))
-	for i, b := range batches {
-		out[i] = &b.Batch
+	out := make([]*seglog.Batch, 0, len(batches))
+	for _, b := range batches {
+		if len(b.Payloads) > 0 {
+			out = append(out, &b.Batch)
+		}
 	}
 	return out
 }
@@ -100,10 +130,12 @@ func logBatches(batches []*batch) []*seglog.Batch {
 // PutRecords stores up to 500 records. Those of a shard are stored together, in their order; each result tells whether
 // its record is durable.
 func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*model.PutRecordsOutput, error) {
-	st, x, err := s.findReady(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
+	st, _, err := s.findReady(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
 	if err != nil {
 		return nil, err
 	}
+	x := st.enter()
+	defer st.leave()
 	batches, err := x.divide(in.Records)
 	if err != nil {
 		return nil, err
@@ -111,11 +143,15 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
+	for _, b := range batches {
+		b.throttle(s.Now())
+	}
 	s.journal.Append(logBatches(batches)...)
 	out := &model.PutRecordsOutput{
 		FailedRecordCount: new(int32(0)), Records: make([]model.PutRecordsResultEntry, len(in.Records)), EncryptionType: x.shownEncryption(),
 	}
 	for _, b := range batches {
+		b.tellRefused(st.key, out)
 		if b.Err != nil {
 			*out.FailedRecordCount += int32(len(b.places))
 			message := s.failure(st.key, b.Err)
@@ -124,6 +160,11 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 			}
 			continue
 		}
+		size := 0
+		for _, p := range b.Payloads {
+			size += len(p) - payloadHeader
+		}
+		b.lane.traffic.count(len(b.Payloads), size)
 		id, numbers := b.lane.id(), b.lane.numbers(b.First, b.Time, len(b.places))
 		for n, i := range b.places {
 			out.Records[i] = model.PutRecordsResultEntry{ShardId: &id, SequenceNumber: &numbers[n]}
@@ -132,21 +173,38 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 	return out, nil
 }
 
+// throttle takes out the records for which the shard has no throughput left. Smaller ones behind them may pass.
+func (b *batch) throttle(now time.Time) {
+	if b.lane.quota == nil {
+		return
+	}
+	kept := 0
+	for i, p := range b.Payloads {
+		if !b.lane.quota.write(now, len(p)-payloadHeader) {
+			b.refused = append(b.refused, b.places[i])
+			continue
+		}
+		b.places[kept], b.Payloads[kept] = b.places[i], p
+		kept++
+	}
+	b.places, b.Payloads = b.places[:kept], b.Payloads[:kept]
+}
+
 // divide checks the records and sorts them by shard.
 func (x *state) divide(records []model.PutRecordsRequestEntry) ([]*batch, error) {
 	byLane, size := map[*lane]*batch{}, 0
 	for i := range records {
-		size += payloadHeader + len(*records[i].PartitionKey) + len(records[i].Data)
+		size += payloadHeader + len(orEmpty(records[i].PartitionKey)) + len(records[i].Data)
 	}
 	arena := make([]byte, 0, size)
 	var batches []*batch
 	total := 0
 	for i, r := range records {
-		l, err := x.target(*r.PartitionKey, r.ExplicitHashKey)
+		l, err := x.target(r.PartitionKey, r.ExplicitHashKey)
 		if err != nil {
 			return nil, err
 		}
-		size := len(r.Data) + len(*r.PartitionKey)
+		size := len(r.Data) + len(orEmpty(r.PartitionKey))
 		if size > x.recordSize() {
 			return nil, errTooLong(fmt.Sprintf("records.%d.member.data", i+1), x.recordSize())
 		}
@@ -160,10 +218,22 @@ func (x *state) divide(records []model.PutRecordsRequestEntry) ([]*batch, error)
 		}
 		b.places = append(b.places, i)
 		at := len(arena)
-		arena = appendPayload(arena, *r.PartitionKey, r.Data, x.Encryption)
+		arena = appendPayload(arena, orEmpty(r.PartitionKey), r.Data, x.Encryption)
 		b.Payloads = append(b.Payloads, arena[at:])
 	}
 	return batches, nil
+}
+
+// tellRefused notes the records that were taken out.
+func (b *batch) tellRefused(k key, out *model.PutRecordsOutput) {
+	if len(b.refused) == 0 {
+		return
+	}
+	*out.FailedRecordCount += int32(len(b.refused))
+	e := errThroughput(k, b.lane.id())
+	for _, i := range b.refused {
+		out.Records[i] = model.PutRecordsResultEntry{ErrorCode: &e.Code, ErrorMessage: &e.Message}
+	}
 }
 
 // failure logs why a batch was not stored, and gives the message of its records.

@@ -22,8 +22,10 @@ type Config struct {
 	Log   *slog.Logger     // slog.Default
 	Now   func() time.Time // time.Now
 	Files seglog.FS        // the operating system's
+
 	// NoSync acknowledges records when the operating system has them: they survive kill -9, not a loss of power.
 	NoSync bool
+	Limits bool // enforce AWS's limits of throughput, call rates and changes at the same time or within a day
 }
 
 // Service serves the model's API. All methods may be called at the same time.
@@ -36,7 +38,9 @@ type Service struct {
 	streams map[key]*stream
 	birth   sync.Mutex // one stream is made or removed at a time
 
-	subs subscriptions
+	subs     subscriptions
+	callers  callers
+	accounts accounts
 
 	kick chan struct{} // wakes the keeper: something will be due soon
 	stop context.CancelFunc
@@ -46,6 +50,7 @@ type Service struct {
 var migrations = []string{
 	`CREATE TABLE kinesis_streams (account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (account, region, name)) WITHOUT ROWID`,
 	`CREATE TABLE kinesis_keys (name TEXT PRIMARY KEY, secret BLOB NOT NULL) WITHOUT ROWID`,
+	`CREATE TABLE kinesis_accounts (account TEXT NOT NULL, region TEXT NOT NULL, commitment TEXT NOT NULL, PRIMARY KEY (account, region)) WITHOUT ROWID`,
 }
 
 // Open reads the streams of the store and goes on with what was under way. No log is opened before it is used.
@@ -66,6 +71,9 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	}
 	if s.sealer, err = newSealer(secret); err != nil {
 		return nil, err
+	}
+	if err := s.loadCommitments(ctx); err != nil {
+		return nil, fmt.Errorf("kinesis: %w", err)
 	}
 	s.journal, err = seglog.OpenJournal(s.Dir, seglog.JournalOptions{NoSync: c.NoSync, Report: s.torn, FS: c.Files})
 	if err != nil {

@@ -238,7 +238,7 @@ func TestHashRangesCoverEverythingOnce(t *testing.T) {
 		x := (&Service{}).newState(document{Shards: shards}, nil)
 		for i, sh := range shards {
 			for _, k := range []string{sh.Start, sh.End} {
-				if l, err := x.target("", &k); err != nil || l.Index != i {
+				if l, err := x.target(new(""), &k); err != nil || l.Index != i {
 					t.Fatalf("%d shards: key %s went to %v, not %d", n, k, l.Index, i)
 				}
 			}

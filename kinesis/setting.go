@@ -45,22 +45,20 @@ func (s *Service) setRetention(ctx context.Context, ref reference, hours int32, 
 		if err := allowed(k.Name, d.Retention, hours); err != nil {
 			return err
 		}
+		d.Floor = d.horizon(now)
 		d.Retention, d.Updated = hours, now.Add(updating)
 		return nil
 	})
 	return err
 }
 
-// UpdateStreamMode switches between provisioned and on-demand capacity.
-func (s *Service) UpdateStreamMode(ctx context.Context, in *model.UpdateStreamModeInput) (*model.UpdateStreamModeOutput, error) {
+// UpdateMaxRecordSize sets how large a record may be, with its partition key. The model holds the bounds.
+func (s *Service) UpdateMaxRecordSize(ctx context.Context, in *model.UpdateMaxRecordSizeInput) (*model.UpdateMaxRecordSizeOutput, error) {
 	_, err := s.changeActive(ctx, reference{arn: in.StreamARN, id: in.StreamId}, func(d *document, now time.Time) error {
-		if d.Mode == in.StreamModeDetails.StreamMode {
-			return model.InvalidArgumentException.Errorf("The stream is already in mode %s.", d.Mode)
-		}
-		d.Mode, d.Updated = in.StreamModeDetails.StreamMode, now.Add(updating)
+		d.RecordKiB, d.Updated = *in.MaxRecordSizeInKiB, now.Add(updating)
 		return nil
 	})
-	return &model.UpdateStreamModeOutput{}, err
+	return &model.UpdateMaxRecordSizeOutput{}, err
 }
 
 // StartStreamEncryption notes the key. Records put from then on are described as encrypted.
@@ -68,6 +66,9 @@ func (s *Service) StartStreamEncryption(ctx context.Context, in *model.StartStre
 	_, err := s.changeActive(ctx, reference{in.StreamName, in.StreamARN, in.StreamId}, func(d *document, now time.Time) error {
 		if in.EncryptionType != model.EncryptionTypeKMS {
 			return model.InvalidArgumentException.Errorf("EncryptionType must be KMS.")
+		}
+		if err := s.spend(d, "StartStreamEncryption", now); err != nil {
+			return err
 		}
 		d.Encryption, d.KeyID, d.Updated = in.EncryptionType, *in.KeyId, now.Add(updating)
 		return nil
@@ -80,6 +81,9 @@ func (s *Service) StopStreamEncryption(ctx context.Context, in *model.StopStream
 	_, err := s.changeActive(ctx, reference{in.StreamName, in.StreamARN, in.StreamId}, func(d *document, now time.Time) error {
 		if in.EncryptionType != model.EncryptionTypeKMS {
 			return model.InvalidArgumentException.Errorf("EncryptionType must be KMS.")
+		}
+		if err := s.spend(d, "StopStreamEncryption", now); err != nil {
+			return err
 		}
 		d.Encryption, d.KeyID, d.Updated = model.EncryptionTypeNONE, "", now.Add(updating)
 		return nil

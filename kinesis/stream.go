@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,8 +20,9 @@ type stream struct {
 	key   key
 	state atomic.Pointer[state]
 
-	mu      sync.Mutex // of changes
-	removed bool       // no change may store the document again
+	door    sync.RWMutex // shared by those who put; alone, whoever closes shards
+	mu      sync.Mutex   // of changes
+	removed bool         // no change may store the document again
 }
 
 // state is a stream at one moment. It never changes.
@@ -28,9 +30,18 @@ type state struct {
 	document
 	lanes []*lane // by index
 	open  []*lane // those that take records, by range
+	turn  *atomic.Uint64
 }
 
 func (st *stream) load() *state { return st.state.Load() }
+
+// enter gives the state in which records may be put until leave: no shard is closed in between.
+func (st *stream) enter() *state {
+	st.door.RLock()
+	return st.load()
+}
+
+func (st *stream) leave() { st.door.RUnlock() }
 
 func (s *Service) newStream(k key, d document) *stream {
 	st := &stream{key: k}
@@ -38,19 +49,18 @@ func (s *Service) newStream(k key, d document) *stream {
 	return st
 }
 
-// newState keeps the lanes of old and opens those that d has more.
-func (s *Service) newState(d document, old []*lane) *state {
-	x := &state{document: d}
-	for i, sh := range d.Shards {
-		start, ok := parseHash(sh.Start)
-		if !ok {
-			panic(fmt.Sprintf("kinesis: shard %s begins at %q", sh.id(), sh.Start)) // we wrote it
-		}
-		l := &lane{shard: sh, start: start}
-		if i < len(old) {
-			l.log = old[i].log
-		} else {
-			l.log = s.newLog(d.ID, sh.Index)
+// newState keeps what is at work of the lanes of old, if there is one, and opens those that d has more.
+func (s *Service) newState(d document, old *state) *state {
+	x := &state{document: d, turn: new(atomic.Uint64)}
+	if old != nil {
+		x.turn = old.turn
+	}
+	for _, sh := range d.Shards {
+		l := s.newLane(d.ID, sh, old)
+		if d.Mode != model.StreamModeON_DEMAND {
+			l.traffic = nil
+		} else if l.traffic == nil {
+			l.traffic = new(traffic)
 		}
 		x.lanes = append(x.lanes, l)
 		if sh.Closed == nil {
@@ -66,16 +76,69 @@ func (s *Service) newState(d document, old []*lane) *state {
 	return x
 }
 
-// lane finds a shard by its id.
-func (x *state) lane(id string) *lane {
-	i := slices.IndexFunc(x.lanes, func(l *lane) bool { return l.id() == id })
-	if i < 0 {
+func (s *Service) newLane(streamID string, sh shard, old *state) *lane {
+	start, ok := parseHash(sh.Start)
+	if !ok {
+		panic(fmt.Sprintf("kinesis: shard %s begins at %q", sh.id(), sh.Start)) // we wrote it
+	}
+	if old != nil {
+		if l := old.at(sh.Index); l != nil {
+			kept := *l
+			kept.shard, kept.start = sh, start
+			return &kept
+		}
+	}
+	l := &lane{shard: sh, start: start, log: s.newLog(streamID, sh.Index), closed: make(chan struct{})}
+	if sh.Closed != nil {
+		close(l.closed)
+	}
+	if s.Limits {
+		l.quota = new(quota)
+	}
+	return l
+}
+
+// at finds a shard by its index; nil if there is none.
+func (x *state) at(index int) *lane {
+	i, ok := slices.BinarySearchFunc(x.lanes, index, func(l *lane, index int) int { return l.Index - index })
+	if !ok {
 		return nil
 	}
 	return x.lanes[i]
 }
 
-// change stores what edit makes of a stream's document, and shows it when it is durable.
+// lane finds a shard by its id; nil if there is none, or if it is expired.
+func (x *state) lane(id string, now time.Time) *lane {
+	digits, ok := strings.CutPrefix(id, "shardId-")
+	index, err := strconv.Atoi(digits)
+	if !ok || err != nil || shardID(index) != id {
+		return nil
+	}
+	l := x.at(index)
+	if l == nil || l.expired(x.horizon(now)) {
+		return nil
+	}
+	return l
+}
+
+// live are the shards that clients see: the open ones, and closed ones until all their records are expired.
+func (x *state) live(now time.Time) []*lane {
+	horizon := x.horizon(now)
+	return slices.DeleteFunc(slices.Clone(x.lanes), func(l *lane) bool { return l.expired(horizon) })
+}
+
+// closing are the lanes that take records now, and in the next state no more.
+func (x *state) closing(next *state) (out []*lane) {
+	for _, l := range x.open {
+		if n := next.at(l.Index); n != nil && n.Closed != nil {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// change stores what edit makes of a stream's document, and shows it when it is durable. If it closes shards, no record
+// is put from just before the document is stored: whoever comes then waits, and goes to their children.
 func (s *Service) change(ctx context.Context, st *stream, edit func(*document) error) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -90,10 +153,19 @@ func (s *Service) change(ctx context.Context, st *stream, edit func(*document) e
 	if err := edit(&d); err != nil {
 		return err
 	}
-	if err := s.saveStream(ctx, st.key, d); err != nil {
+	next := s.newState(d, old)
+	closing := old.closing(next)
+	if len(closing) > 0 {
+		st.door.Lock()
+		defer st.door.Unlock()
+	}
+	if err := s.saveStream(context.WithoutCancel(ctx), st.key, d); err != nil {
 		return fmt.Errorf("change stream %s: %w", st.key.arn(), err)
 	}
-	st.state.Store(s.newState(d, old.lanes))
+	st.state.Store(next)
+	for _, l := range closing {
+		close(l.closed)
+	}
 	s.wake()
 	return nil
 }
@@ -187,10 +259,14 @@ func (s *Service) changeActive(ctx context.Context, ref reference, edit func(*do
 	return st, s.change(ctx, st, func(d *document) error {
 		now := s.Now()
 		if status := d.status(now); status != model.StreamStatusACTIVE {
-			return model.ResourceInUseException.Errorf("Stream %s under account %s not ACTIVE, instead in state %s", st.key.Name, st.key.Account, status)
+			return errNotActive(st.key, status)
 		}
 		return edit(d, now)
 	})
+}
+
+func errNotActive(k key, status model.StreamStatus) error {
+	return model.ResourceInUseException.Errorf("Stream %s under account %s not ACTIVE, instead in state %s", k.Name, k.Account, status)
 }
 
 func errNoShard(k key, id string) error {

@@ -30,6 +30,7 @@ type subscription struct {
 	ended    chan struct{}      // closed by the one who ends it from outside
 	reason   error              // after ended
 	cut      context.CancelFunc // ends the wait for a subscriber that does not read
+	sent     *pace              // nil: as fast as the subscriber takes
 }
 
 type subscriptionKey struct{ consumer, shard string }
@@ -106,7 +107,7 @@ func (s *Service) SubscribeToShard(ctx context.Context, in *model.SubscribeToSha
 	if st.load().Gone != nil {
 		return nil, errNoStream(st.key)
 	}
-	l := st.load().lane(*in.ShardId)
+	l := st.load().lane(*in.ShardId, now)
 	if l == nil {
 		return nil, errNoShard(st.key, *in.ShardId)
 	}
@@ -119,6 +120,9 @@ func (s *Service) SubscribeToShard(ctx context.Context, in *model.SubscribeToSha
 		return nil, errDryRun
 	}
 	sub := &subscription{stream: st, consumer: c.arn(st.key), shard: l.id(), began: now, ended: make(chan struct{})}
+	if s.Limits {
+		sub.sent = new(pace)
+	}
 	reading, cut := context.WithTimeout(ctx, subscriptionLife)
 	sub.cut = cut
 	if err := s.subs.begin(sub); err != nil {
@@ -133,41 +137,45 @@ func (s *Service) SubscribeToShard(ctx context.Context, in *model.SubscribeToSha
 	})}, nil
 }
 
-// push sends what the log has from the ordinal on, until the subscription is over.
+// push sends what the log has from the ordinal on, until the subscription is over: with limits, 2 MiB in a second.
 func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uint64, send func(any) error) error {
 	over := time.NewTimer(sub.began.Add(subscriptionLife).Sub(s.Now()))
 	defer over.Stop()
 	idle := time.NewTimer(0) // the first event tells at once that the subscription stands
 	defer idle.Stop()
-	r := l.log.Reader(from)
-	defer r.Close()
+	c := &cursor{Reader: l.log.Reader(from)}
+	defer c.Close()
 	for {
-		select {
-		case <-over.C:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-sub.ended:
-			return sub.reason
-		default:
+		if ended, err := sub.rest(ctx, over.C, s.Now()); ended {
+			return err
 		}
 		x, now := sub.stream.load(), s.Now()
-		p, err := l.read(r.Since(x.horizon(now)), from, maxEventRecords, maxEventSize, now)
+		if l = x.at(l.Index); l == nil {
+			return errNoShard(sub.stream.key, sub.shard)
+		}
+		c.Since(x.horizon(now))
+		p, err := l.read(c, from, maxEventRecords, maxEventSize, now)
 		if err != nil {
 			return subscriptionError(sub, l, err)
 		}
 		from = p.next
-		if len(p.records) > 0 || p.ended {
-			if err := sub.send(x, l, p, now, send); err != nil || p.ended {
+		if len(p.records) > 0 {
+			if err := sub.send(l, p, now, send); err != nil {
 				return err
 			}
 			idle.Reset(heartbeat)
+		}
+		if p.ended {
+			return send(lastEvent(x.children(l.id())))
+		}
+		if len(p.records) > 0 {
 			continue
 		}
 		select {
 		case <-l.log.Grown(from - 1):
+		case <-l.closed:
 		case <-idle.C:
-			if err := sub.send(x, l, p, now, send); err != nil {
+			if err := sub.send(l, p, now, send); err != nil {
 				return err
 			}
 			idle.Reset(heartbeat)
@@ -178,6 +186,33 @@ func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uin
 		case <-sub.ended:
 			return sub.reason
 		}
+	}
+}
+
+// atOnce is always over.
+var atOnce = func() <-chan time.Time {
+	c := make(chan time.Time)
+	close(c)
+	return c
+}()
+
+// rest waits until more may be sent, and tells whether the subscription ended instead.
+func (sub *subscription) rest(ctx context.Context, over <-chan time.Time, now time.Time) (ended bool, err error) {
+	rested := atOnce
+	if sub.sent != nil {
+		if d := sub.sent.wait(now); d > 0 {
+			rested = time.After(d)
+		}
+	}
+	select {
+	case <-rested:
+		return false, nil
+	case <-over:
+		return true, nil
+	case <-ctx.Done():
+		return true, ctx.Err()
+	case <-sub.ended:
+		return true, sub.reason
 	}
 }
 
@@ -191,8 +226,16 @@ func subscriptionError(sub *subscription, l *lane, err error) error {
 	}
 }
 
+// lastEvent ends the subscription to a closed shard. That it has no ContinuationSequenceNumber is how the Kinesis Client
+// Library and Flink's connectors know that the shard was read to its end.
+func lastEvent(children []model.ChildShard) *model.SubscribeToShardEventStream {
+	return &model.SubscribeToShardEventStream{SubscribeToShardEvent: &model.SubscribeToShardEvent{
+		Records: []model.Record{}, MillisBehindLatest: new(int64(0)), ChildShards: children,
+	}}
+}
+
 // send makes an event of a page.
-func (sub *subscription) send(x *state, l *lane, p page, now time.Time, send func(any) error) error {
+func (sub *subscription) send(l *lane, p page, now time.Time, send func(any) error) error {
 	records, err := l.records(p.records)
 	if err != nil {
 		return readError(sub.stream.key, l, err)
@@ -205,8 +248,8 @@ func (sub *subscription) send(x *state, l *lane, p page, now time.Time, send fun
 		q.mark = afterOrdinal
 		e.ContinuationSequenceNumber = new(q.String())
 	}
-	if p.ended {
-		e.ChildShards = x.children(l.id())
+	if sub.sent != nil {
+		sub.sent.use(now, cost(p.size, readBytes))
 	}
 	return send(&model.SubscribeToShardEventStream{SubscribeToShardEvent: e})
 }

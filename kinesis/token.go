@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	model "drey/model/kinesis"
 )
 
 // token is what shard iterators and page tokens hold. They are sealed with a key that only this server has: clients can
@@ -19,7 +21,10 @@ type token struct {
 	Shard   int       `json:"n,omitempty"`
 	Ordinal uint64    `json:"o,omitempty"`
 	After   string    `json:"a,omitempty"` // name of the last thing on the page before
-	Issued  time.Time `json:"t"`
+
+	Filter *model.ShardFilter `json:"f,omitempty"`
+
+	Issued time.Time `json:"t"`
 }
 
 type tokenKind string

@@ -3,6 +3,7 @@
 import collections
 import json
 import random
+import time
 from decimal import Decimal
 
 REGIONS = ["Africa", "Asia", "Europe", "North America", "Oceania", "South America"]
@@ -55,6 +56,8 @@ class Producer:
         while records:
             answer = self.kinesis.put_records(StreamName=self.stream, Records=records)
             records = [r for r, a in zip(records, answer["Records"]) if a.get("ErrorCode")]
+            if records:
+                time.sleep(0.1)  # a shard takes 1,000 records in a second
 
 
 class Probe:

@@ -100,7 +100,10 @@ func (s *server) openServices(ctx context.Context) (err error) {
 	if s.s3, err = s3.Open(ctx, s3.Config{DB: s.db, Dir: s.dir("s3"), Log: s.log, Now: time.Now, ValidatePolicy: iam.ValidateResourcePolicy}); err != nil {
 		return err
 	}
-	if s.kinesis, err = kinesis.Open(ctx, kinesis.Config{DB: s.db, Dir: s.dir("kinesis"), Log: s.log, Now: time.Now, NoSync: s.KinesisSync == "never"}); err != nil {
+	s.kinesis, err = kinesis.Open(ctx, kinesis.Config{
+		DB: s.db, Dir: s.dir("kinesis"), Log: s.log, Now: time.Now, NoSync: s.KinesisSync == "never", Limits: s.KinesisLimits == "on",
+	})
+	if err != nil {
 		return err
 	}
 	s.opened(s.kinesis)
@@ -138,7 +141,7 @@ func (s *server) services() []*wire.Service {
 		wire.NewService(iammodel.Model, iammodel.Ops(s.iam), s.iam.Access),
 		wire.NewService(stsmodel.Model, stsmodel.Ops(s.iam), s.iam.Access),
 		wire.NewService(s3model.Model, s3model.Ops(s.s3), s.s3.Access),
-		wire.NewService(kinesismodel.Model, kinesismodel.Ops(s.kinesis), s.kinesis.Access),
+		wire.NewService(kinesismodel.Model, s.kinesis.Ops(), s.kinesis.Access),
 		wire.NewService(cloudwatchmodel.Model, cloudwatchmodel.Ops(s.cloudwatch), s.cloudwatch.Access),
 		wire.NewService(logsmodel.Model, logsmodel.Ops(s.logs), s.logs.Access),
 		wire.NewService(msfmodel.Model, msfmodel.Ops(s.msf), s.msf.Access),

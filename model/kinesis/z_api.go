@@ -17,6 +17,7 @@ type API interface {
 	DeleteResourcePolicy(context.Context, *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error)
 	DeleteStream(context.Context, *DeleteStreamInput) (*DeleteStreamOutput, error)
 	DeregisterStreamConsumer(context.Context, *DeregisterStreamConsumerInput) (*DeregisterStreamConsumerOutput, error)
+	DescribeAccountSettings(context.Context, *DescribeAccountSettingsInput) (*DescribeAccountSettingsOutput, error)
 	DescribeLimits(context.Context, *DescribeLimitsInput) (*DescribeLimitsOutput, error)
 	DescribeStream(context.Context, *DescribeStreamInput) (*DescribeStreamOutput, error)
 	DescribeStreamConsumer(context.Context, *DescribeStreamConsumerInput) (*DescribeStreamConsumerOutput, error)
@@ -32,17 +33,24 @@ type API interface {
 	ListStreams(context.Context, *ListStreamsInput) (*ListStreamsOutput, error)
 	ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
 	ListTagsForStream(context.Context, *ListTagsForStreamInput) (*ListTagsForStreamOutput, error)
+	MergeShards(context.Context, *MergeShardsInput) (*MergeShardsOutput, error)
 	PutRecord(context.Context, *PutRecordInput) (*PutRecordOutput, error)
 	PutRecords(context.Context, *PutRecordsInput) (*PutRecordsOutput, error)
 	PutResourcePolicy(context.Context, *PutResourcePolicyInput) (*PutResourcePolicyOutput, error)
 	RegisterStreamConsumer(context.Context, *RegisterStreamConsumerInput) (*RegisterStreamConsumerOutput, error)
 	RemoveTagsFromStream(context.Context, *RemoveTagsFromStreamInput) (*RemoveTagsFromStreamOutput, error)
+	SplitShard(context.Context, *SplitShardInput) (*SplitShardOutput, error)
 	StartStreamEncryption(context.Context, *StartStreamEncryptionInput) (*StartStreamEncryptionOutput, error)
 	StopStreamEncryption(context.Context, *StopStreamEncryptionInput) (*StopStreamEncryptionOutput, error)
 	SubscribeToShard(context.Context, *SubscribeToShardInput) (*SubscribeToShardOutput, error)
 	TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
 	UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
+	UpdateAccountSettings(context.Context, *UpdateAccountSettingsInput) (*UpdateAccountSettingsOutput, error)
+	UpdateMaxRecordSize(context.Context, *UpdateMaxRecordSizeInput) (*UpdateMaxRecordSizeOutput, error)
+	UpdateShardCount(context.Context, *UpdateShardCountInput) (*UpdateShardCountOutput, error)
 	UpdateStreamMode(context.Context, *UpdateStreamModeInput) (*UpdateStreamModeOutput, error)
+	UpdateStreamRecordDistributionStrategy(context.Context, *UpdateStreamRecordDistributionStrategyInput) (*UpdateStreamRecordDistributionStrategyOutput, error)
+	UpdateStreamWarmThroughput(context.Context, *UpdateStreamWarmThroughputInput) (*UpdateStreamWarmThroughputOutput, error)
 }
 
 // Ops is the table of operations of api.
@@ -54,6 +62,7 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("DeleteResourcePolicy", "POST", "/", 0, api.DeleteResourcePolicy),
 		wire.NewOp("DeleteStream", "POST", "/", 0, api.DeleteStream),
 		wire.NewOp("DeregisterStreamConsumer", "POST", "/", 0, api.DeregisterStreamConsumer),
+		wire.NewOp("DescribeAccountSettings", "POST", "/", 0, api.DescribeAccountSettings),
 		wire.NewOp("DescribeLimits", "POST", "/", 0, api.DescribeLimits),
 		wire.NewOp("DescribeStream", "POST", "/", 0, api.DescribeStream),
 		wire.NewOp("DescribeStreamConsumer", "POST", "/", 0, api.DescribeStreamConsumer),
@@ -69,17 +78,24 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("ListStreams", "POST", "/", 0, api.ListStreams),
 		wire.NewOp("ListTagsForResource", "POST", "/", 0, api.ListTagsForResource),
 		wire.NewOp("ListTagsForStream", "POST", "/", 0, api.ListTagsForStream),
+		wire.NewOp("MergeShards", "POST", "/", 0, api.MergeShards),
 		wire.NewOp("PutRecord", "POST", "/", 0, api.PutRecord),
 		wire.NewOp("PutRecords", "POST", "/", 0, api.PutRecords),
 		wire.NewOp("PutResourcePolicy", "POST", "/", 0, api.PutResourcePolicy),
 		wire.NewOp("RegisterStreamConsumer", "POST", "/", 0, api.RegisterStreamConsumer),
 		wire.NewOp("RemoveTagsFromStream", "POST", "/", 0, api.RemoveTagsFromStream),
+		wire.NewOp("SplitShard", "POST", "/", 0, api.SplitShard),
 		wire.NewOp("StartStreamEncryption", "POST", "/", 0, api.StartStreamEncryption),
 		wire.NewOp("StopStreamEncryption", "POST", "/", 0, api.StopStreamEncryption),
 		wire.NewOp("SubscribeToShard", "POST", "/", 0, api.SubscribeToShard),
 		wire.NewOp("TagResource", "POST", "/", 0, api.TagResource),
 		wire.NewOp("UntagResource", "POST", "/", 0, api.UntagResource),
+		wire.NewOp("UpdateAccountSettings", "POST", "/", 0, api.UpdateAccountSettings),
+		wire.NewOp("UpdateMaxRecordSize", "POST", "/", 0, api.UpdateMaxRecordSize),
+		wire.NewOp("UpdateShardCount", "POST", "/", 0, api.UpdateShardCount),
 		wire.NewOp("UpdateStreamMode", "POST", "/", 0, api.UpdateStreamMode),
+		wire.NewOp("UpdateStreamRecordDistributionStrategy", "POST", "/", 0, api.UpdateStreamRecordDistributionStrategy),
+		wire.NewOp("UpdateStreamWarmThroughput", "POST", "/", 0, api.UpdateStreamWarmThroughput),
 	}
 }
 
@@ -90,7 +106,7 @@ var Model = wire.Model{
 	Protocols:  []wire.Protocol{wire.JSON11, wire.CBOR11},
 	MaxBody:    16777216,
 	Validation: wire.ErrorCode{Code: "ValidationException", Member: ""},
-	Unserved:   []string{"AcknowledgeDeadLetterQueueRecords", "AcknowledgeQueueRecords", "CreateChannel", "CreateQueue", "DeleteChannel", "DeleteQueue", "DescribeAccountSettings", "DescribeChannel", "DescribeQueue", "ListChannels", "ListQueues", "MergeShards", "ReceiveDeadLetterQueueRecords", "ReceiveQueueRecords", "RestoreDeadLetterQueueRecords", "SplitShard", "UpdateAccountSettings", "UpdateChannel", "UpdateDeadLetterQueueRecordsVisibility", "UpdateMaxRecordSize", "UpdateQueue", "UpdateQueueRecordsVisibility", "UpdateShardCount", "UpdateStreamRecordDistributionStrategy", "UpdateStreamWarmThroughput"},
+	Unserved:   []string{"AcknowledgeDeadLetterQueueRecords", "AcknowledgeQueueRecords", "CreateChannel", "CreateQueue", "DeleteChannel", "DeleteQueue", "DescribeChannel", "DescribeQueue", "ListChannels", "ListQueues", "ReceiveDeadLetterQueueRecords", "ReceiveQueueRecords", "RestoreDeadLetterQueueRecords", "UpdateChannel", "UpdateDeadLetterQueueRecordsVisibility", "UpdateQueue", "UpdateQueueRecordsVisibility"},
 }
 
 // Errors of the service's model.

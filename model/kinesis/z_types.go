@@ -81,6 +81,15 @@ type DeregisterStreamConsumerInput struct {
 type DeregisterStreamConsumerOutput struct {
 }
 
+// DescribeAccountSettingsInput is a structure of the service's model.
+type DescribeAccountSettingsInput struct {
+}
+
+// DescribeAccountSettingsOutput is a structure of the service's model.
+type DescribeAccountSettingsOutput struct {
+	MinimumThroughputBillingCommitment *MinimumThroughputBillingCommitmentOutput `aws:"MinimumThroughputBillingCommitment"`
+}
+
 // DescribeLimitsInput is a structure of the service's model.
 type DescribeLimitsInput struct {
 }
@@ -297,6 +306,19 @@ type ListTagsForStreamOutput struct {
 	HasMoreTags *bool `aws:"HasMoreTags,required"`
 }
 
+// MergeShardsInput is a structure of the service's model.
+type MergeShardsInput struct {
+	StreamName           *string `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	ShardToMerge         *string `aws:"ShardToMerge,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	AdjacentShardToMerge *string `aws:"AdjacentShardToMerge,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	StreamARN            *string `aws:"StreamARN" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamId             *string `aws:"StreamId" min:"1" max:"24" pattern:"[a-z0-9]{20}-[a-z0-9]{3}"`
+}
+
+// MergeShardsOutput is a structure of the service's model.
+type MergeShardsOutput struct {
+}
+
 // PutRecordInput is a structure of the service's model.
 type PutRecordInput struct {
 	StreamName                *string `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
@@ -368,6 +390,19 @@ type RemoveTagsFromStreamInput struct {
 type RemoveTagsFromStreamOutput struct {
 }
 
+// SplitShardInput is a structure of the service's model.
+type SplitShardInput struct {
+	StreamName         *string `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	ShardToSplit       *string `aws:"ShardToSplit,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	NewStartingHashKey *string `aws:"NewStartingHashKey,required" pattern:"^(0|([1-9]\\d{0,38}))$"`
+	StreamARN          *string `aws:"StreamARN" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamId           *string `aws:"StreamId" min:"1" max:"24" pattern:"[a-z0-9]{20}-[a-z0-9]{3}"`
+}
+
+// SplitShardOutput is a structure of the service's model.
+type SplitShardOutput struct {
+}
+
 // StartStreamEncryptionInput is a structure of the service's model.
 type StartStreamEncryptionInput struct {
 	StreamName     *string        `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
@@ -430,6 +465,44 @@ type UntagResourceInput struct {
 type UntagResourceOutput struct {
 }
 
+// UpdateAccountSettingsInput is a structure of the service's model.
+type UpdateAccountSettingsInput struct {
+	MinimumThroughputBillingCommitment *MinimumThroughputBillingCommitmentInput `aws:"MinimumThroughputBillingCommitment,required"`
+}
+
+// UpdateAccountSettingsOutput is a structure of the service's model.
+type UpdateAccountSettingsOutput struct {
+	MinimumThroughputBillingCommitment *MinimumThroughputBillingCommitmentOutput `aws:"MinimumThroughputBillingCommitment"`
+}
+
+// UpdateMaxRecordSizeInput is a structure of the service's model.
+type UpdateMaxRecordSizeInput struct {
+	StreamARN          *string `aws:"StreamARN" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamId           *string `aws:"StreamId" min:"1" max:"24" pattern:"[a-z0-9]{20}-[a-z0-9]{3}"`
+	MaxRecordSizeInKiB *int32  `aws:"MaxRecordSizeInKiB,required" min:"1024" max:"10240"`
+}
+
+// UpdateMaxRecordSizeOutput is a structure of the service's model.
+type UpdateMaxRecordSizeOutput struct {
+}
+
+// UpdateShardCountInput is a structure of the service's model.
+type UpdateShardCountInput struct {
+	StreamName       *string     `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	TargetShardCount *int32      `aws:"TargetShardCount,required" min:"1"`
+	ScalingType      ScalingType `aws:"ScalingType,required"`
+	StreamARN        *string     `aws:"StreamARN" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamId         *string     `aws:"StreamId" min:"1" max:"24" pattern:"[a-z0-9]{20}-[a-z0-9]{3}"`
+}
+
+// UpdateShardCountOutput is a structure of the service's model.
+type UpdateShardCountOutput struct {
+	StreamName        *string `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	CurrentShardCount *int32  `aws:"CurrentShardCount" min:"1"`
+	TargetShardCount  *int32  `aws:"TargetShardCount" min:"1"`
+	StreamARN         *string `aws:"StreamARN" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+}
+
 // UpdateStreamModeInput is a structure of the service's model.
 type UpdateStreamModeInput struct {
 	StreamARN           *string            `aws:"StreamARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
@@ -440,6 +513,32 @@ type UpdateStreamModeInput struct {
 
 // UpdateStreamModeOutput is a structure of the service's model.
 type UpdateStreamModeOutput struct {
+}
+
+// UpdateStreamRecordDistributionStrategyInput is a structure of the service's model.
+type UpdateStreamRecordDistributionStrategyInput struct {
+	StreamARN                  *string                    `aws:"StreamARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamId                   *string                    `aws:"StreamId" min:"1" max:"24" pattern:"[a-z0-9]{20}-[a-z0-9]{3}"`
+	RecordDistributionStrategy RecordDistributionStrategy `aws:"RecordDistributionStrategy,required"`
+}
+
+// UpdateStreamRecordDistributionStrategyOutput is a structure of the service's model.
+type UpdateStreamRecordDistributionStrategyOutput struct {
+}
+
+// UpdateStreamWarmThroughputInput is a structure of the service's model.
+type UpdateStreamWarmThroughputInput struct {
+	StreamARN           *string `aws:"StreamARN" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamName          *string `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	StreamId            *string `aws:"StreamId" min:"1" max:"24" pattern:"[a-z0-9]{20}-[a-z0-9]{3}"`
+	WarmThroughputMiBps *int32  `aws:"WarmThroughputMiBps,required" min:"0"`
+}
+
+// UpdateStreamWarmThroughputOutput is a structure of the service's model.
+type UpdateStreamWarmThroughputOutput struct {
+	StreamARN      *string               `aws:"StreamARN" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamName     *string               `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	WarmThroughput *WarmThroughputObject `aws:"WarmThroughput"`
 }
 
 // StreamModeDetails is a structure of the service's model.
@@ -459,6 +558,14 @@ const (
 // EnumValues lists the legal values.
 func (RecordDistributionStrategy) EnumValues() []string {
 	return []string{"AUTO", "USER_PARTITION_KEY"}
+}
+
+// MinimumThroughputBillingCommitmentOutput is a structure of the service's model.
+type MinimumThroughputBillingCommitmentOutput struct {
+	Status               MinimumThroughputBillingCommitmentOutputStatus `aws:"Status,required"`
+	StartedAt            *time.Time                                     `aws:"StartedAt"`
+	EndedAt              *time.Time                                     `aws:"EndedAt"`
+	EarliestAllowedEndAt *time.Time                                     `aws:"EarliestAllowedEndAt"`
 }
 
 // StreamDescription is a structure of the service's model.
@@ -637,6 +744,28 @@ type SubscribeToShardEventStream struct {
 	SubscribeToShardEvent *SubscribeToShardEvent `aws:"SubscribeToShardEvent,required,event"`
 }
 
+// MinimumThroughputBillingCommitmentInput is a structure of the service's model.
+type MinimumThroughputBillingCommitmentInput struct {
+	Status MinimumThroughputBillingCommitmentInputStatus `aws:"Status,required"`
+}
+
+// ScalingType is an enumeration of the service's model; "" means absent.
+type ScalingType string
+
+// Values of ScalingType.
+const (
+	ScalingTypeUNIFORM_SCALING ScalingType = "UNIFORM_SCALING"
+)
+
+// EnumValues lists the legal values.
+func (ScalingType) EnumValues() []string { return []string{"UNIFORM_SCALING"} }
+
+// WarmThroughputObject is a structure of the service's model.
+type WarmThroughputObject struct {
+	TargetMiBps  *int32 `aws:"TargetMiBps" min:"0"`
+	CurrentMiBps *int32 `aws:"CurrentMiBps" min:"0"`
+}
+
 // StreamMode is an enumeration of the service's model; "" means absent.
 type StreamMode string
 
@@ -648,6 +777,21 @@ const (
 
 // EnumValues lists the legal values.
 func (StreamMode) EnumValues() []string { return []string{"PROVISIONED", "ON_DEMAND"} }
+
+// MinimumThroughputBillingCommitmentOutputStatus is an enumeration of the service's model; "" means absent.
+type MinimumThroughputBillingCommitmentOutputStatus string
+
+// Values of MinimumThroughputBillingCommitmentOutputStatus.
+const (
+	MinimumThroughputBillingCommitmentOutputStatusENABLED                            MinimumThroughputBillingCommitmentOutputStatus = "ENABLED"
+	MinimumThroughputBillingCommitmentOutputStatusDISABLED                           MinimumThroughputBillingCommitmentOutputStatus = "DISABLED"
+	MinimumThroughputBillingCommitmentOutputStatusENABLED_UNTIL_EARLIEST_ALLOWED_END MinimumThroughputBillingCommitmentOutputStatus = "ENABLED_UNTIL_EARLIEST_ALLOWED_END"
+)
+
+// EnumValues lists the legal values.
+func (MinimumThroughputBillingCommitmentOutputStatus) EnumValues() []string {
+	return []string{"ENABLED", "DISABLED", "ENABLED_UNTIL_EARLIEST_ALLOWED_END"}
+}
 
 // StreamStatus is an enumeration of the service's model; "" means absent.
 type StreamStatus string
@@ -682,12 +826,6 @@ const (
 
 // EnumValues lists the legal values.
 func (ConsumerStatus) EnumValues() []string { return []string{"CREATING", "DELETING", "ACTIVE"} }
-
-// WarmThroughputObject is a structure of the service's model.
-type WarmThroughputObject struct {
-	TargetMiBps  *int32 `aws:"TargetMiBps" min:"0"`
-	CurrentMiBps *int32 `aws:"CurrentMiBps" min:"0"`
-}
 
 // HashKeyRange is a structure of the service's model.
 type HashKeyRange struct {
@@ -725,4 +863,18 @@ type SubscribeToShardEvent struct {
 	ContinuationSequenceNumber *string      `aws:"ContinuationSequenceNumber,required" pattern:"^(0|([1-9]\\d{0,128}))$"`
 	MillisBehindLatest         *int64       `aws:"MillisBehindLatest,required" min:"0"`
 	ChildShards                []ChildShard `aws:"ChildShards"`
+}
+
+// MinimumThroughputBillingCommitmentInputStatus is an enumeration of the service's model; "" means absent.
+type MinimumThroughputBillingCommitmentInputStatus string
+
+// Values of MinimumThroughputBillingCommitmentInputStatus.
+const (
+	MinimumThroughputBillingCommitmentInputStatusENABLED  MinimumThroughputBillingCommitmentInputStatus = "ENABLED"
+	MinimumThroughputBillingCommitmentInputStatusDISABLED MinimumThroughputBillingCommitmentInputStatus = "DISABLED"
+)
+
+// EnumValues lists the legal values.
+func (MinimumThroughputBillingCommitmentInputStatus) EnumValues() []string {
+	return []string{"ENABLED", "DISABLED"}
 }
