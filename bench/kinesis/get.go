@@ -33,6 +33,10 @@ func (b *bench) get(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		secure, err := b.read(ctx, drey.overTLS(), asJSON, streams[drey])
+		if err != nil {
+			return err
+		}
 		pushed, err := b.pushed(ctx, drey, streams[drey])
 		if err != nil {
 			return err
@@ -46,6 +50,7 @@ func (b *bench) get(ctx context.Context) error {
 		row("Drey GetRecords", all[0], "≥ 20")
 		row("Drey SubscribeToShard", pushed, "≥ 20")
 		row("Drey GetRecords in CBOR 1.1", binary, "")
+		row("Drey GetRecords over TLS", secure, "")
 		row("kinesalite GetRecords", all[1], "")
 		row("kinesis-local GetRecords", all[2], "")
 		t.print(b.out)

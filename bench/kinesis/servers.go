@@ -86,6 +86,13 @@ func (s *server) serves(ctx context.Context) error {
 	return nil
 }
 
+// overTLS is the same server at the private address of applications.
+func (s *server) overTLS() *server {
+	private := *s
+	private.address, private.secure = dreyAppAddress+":443", true
+	return &private
+}
+
 func (b *bench) openKinesalite(ctx context.Context) (*server, error) {
 	return b.openPeer(ctx, "kinesalite", kinesalitePort, nil, "cli.js", "--port", kinesalitePort, "--shardLimit", peerShards, "--createStreamMs", "50", "--deleteStreamMs", "50")
 }
