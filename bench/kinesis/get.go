@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,7 +19,7 @@ func (b *bench) get(ctx context.Context) error {
 		for _, s := range b.servers {
 			name, err := b.filled(ctx, s)
 			if err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
+				return err
 			}
 			streams[s] = name
 		}
@@ -89,7 +88,10 @@ func (b *bench) fill(ctx context.Context, s *server, stream string, size, record
 			return nil
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return s.fail(err)
+	}
+	return nil
 }
 
 // read measures GetRecords on a stream that has records.

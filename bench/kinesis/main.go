@@ -45,7 +45,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	err := run(ctx, o)
+	if ctx.Err() != nil && o.echo == 0 {
+		err = errors.New("interrupted; all servers have ended")
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/kinesis:", err)
 		os.Exit(1)
 	}
