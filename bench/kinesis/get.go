@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,7 +19,7 @@ func (b *bench) get(ctx context.Context) error {
 		for _, s := range b.servers {
 			name, err := b.filled(ctx, s)
 			if err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
+				return err
 			}
 			streams[s] = name
 		}
@@ -30,6 +29,10 @@ func (b *bench) get(ctx context.Context) error {
 		}
 		drey := b.servers[0]
 		binary, err := b.read(ctx, drey, asCBOR, streams[drey])
+		if err != nil {
+			return err
+		}
+		secure, err := b.read(ctx, drey.overTLS(), asJSON, streams[drey])
 		if err != nil {
 			return err
 		}
@@ -46,6 +49,7 @@ func (b *bench) get(ctx context.Context) error {
 		row("Drey GetRecords", all[0], "≥ 20")
 		row("Drey SubscribeToShard", pushed, "≥ 20")
 		row("Drey GetRecords in CBOR 1.1", binary, "")
+		row("Drey GetRecords over TLS", secure, "")
 		row("kinesalite GetRecords", all[1], "")
 		row("kinesis-local GetRecords", all[2], "")
 		t.print(b.out)
@@ -84,7 +88,10 @@ func (b *bench) fill(ctx context.Context, s *server, stream string, size, record
 			return nil
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return s.fail(err)
+	}
+	return nil
 }
 
 // read measures GetRecords on a stream that has records.

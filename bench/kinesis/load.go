@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -148,7 +147,7 @@ func (b *bench) compare(ctx context.Context, measure func(context.Context, *serv
 		for i, s := range b.servers {
 			o, err := measure(ctx, s)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", s.name, err)
+				return nil, err
 			}
 			all[i] = append(all[i], o)
 		}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -44,7 +45,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	err := run(ctx, o)
+	if ctx.Err() != nil && o.echo == 0 {
+		err = errors.New("interrupted; all servers have ended")
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/kinesis:", err)
 		os.Exit(1)
 	}
@@ -111,13 +116,20 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	work, err := os.MkdirTemp("", "drey-bench-")
+	cache := filepath.Join(root, ".cache") // and not /tmp, which may lie in memory, where fsync costs nothing
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(cache, "bench-kinesis-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
 	b := &bench{options: o, root: root, work: work, program: filepath.Join(work, "drey"), out: os.Stdout}
 	if err := b.build(ctx); err != nil {
+		return err
+	}
+	if err := b.describe(ctx); err != nil {
 		return err
 	}
 	for _, p := range parts {
@@ -129,6 +141,20 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	return nil
+}
+
+// describe tells on what the figures were taken.
+func (b *bench) describe(ctx context.Context) error {
+	node, err := b.output(ctx, "node", "--version")
+	if err != nil {
+		return err
+	}
+	disk, err := b.output(ctx, "stat", "--file-system", "--format=%T", b.work)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(b.out, "%d processors, %s, Node %s, data on %s; %g s a measurement, medians of %d\n", runtime.NumCPU(), runtime.Version(), node, disk, b.seconds, b.rounds)
+	return err
 }
 
 func (b *bench) length() time.Duration { return time.Duration(b.seconds * float64(time.Second)) }

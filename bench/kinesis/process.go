@@ -26,6 +26,7 @@ type server struct {
 	keys    aws.Credentials
 	region  string
 	data    string // directory, of Drey
+	secure  bool   // speak TLS
 	process *exec.Cmd
 	log     string
 	ended   chan struct{} // closed when the process is gone

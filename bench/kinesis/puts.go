@@ -12,7 +12,7 @@ const shards = 8
 func (b *bench) puts(ctx context.Context) error {
 	return b.besidePeers(ctx, func(ctx context.Context) error {
 		t := newTable("PutRecords of 500 records, 8 shards, records/s",
-			"record", "connections", "Drey", "kinesalite", "kinesis-local", "ratio to the best", "aim", "CPU µs/record: Drey", "kinesalite", "kinesis-local", "Drey in CBOR 1.1")
+			"record", "connections", "Drey", "kinesalite", "kinesis-local", "ratio to the best", "aim", "server CPU µs/record: Drey", "kinesalite", "kinesis-local")
 		for _, c := range []struct {
 			size, connections int
 			aim               string
@@ -22,18 +22,35 @@ func (b *bench) puts(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			binary, err := b.putTraffic(ctx, b.servers[0], traffic{asCBOR, 500, c.size, c.connections, shards})
-			if err != nil {
-				return err
-			}
 			b.reached = append(b.reached, writing(load, all[0]))
 			rates := each(all, func(o outcome) float64 { return o.records })
 			t.row(fmt.Sprintf("%d B", c.size), c.connections, count(rates[0]), count(rates[1]), count(rates[2]), decimal(rates[0]/slices.Max(rates[1:])), c.aim,
-				micros(all[0].cpu), micros(all[1].cpu), micros(all[2].cpu), count(binary.records))
+				micros(all[0].cpu), micros(all[1].cpu), micros(all[2].cpu))
 		}
 		t.print(b.out)
-		return nil
+		return b.otherWays(ctx)
 	})
+}
+
+// otherWays measures Drey's PutRecords as the Java SDK speaks, and as applications reach it.
+func (b *bench) otherWays(ctx context.Context) error {
+	drey := b.servers[0]
+	t := newTable("Drey's PutRecords of 500 records in other ways, 8 shards, 4 connections", "record", "", "records/s", "server CPU µs/record")
+	for _, size := range []int{100, 1000} {
+		for _, way := range []struct {
+			name string
+			format
+			*server
+		}{{"JSON", asJSON, drey}, {"CBOR 1.1", asCBOR, drey}, {"JSON over TLS", asJSON, drey.overTLS()}} {
+			o, err := b.putTraffic(ctx, way.server, traffic{way.format, 500, size, 4, shards})
+			if err != nil {
+				return fmt.Errorf("%s: %w", way.name, err)
+			}
+			t.row(fmt.Sprintf("%d B", size), way.name, count(o.records), micros(o.cpu))
+		}
+	}
+	t.print(b.out)
+	return nil
 }
 
 // put measures PutRecord, whose latency counts.

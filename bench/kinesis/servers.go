@@ -12,13 +12,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
+// The ports lie below those that the kernel gives to connections (ip_local_port_range), one of which may hold any other.
 const (
-	dreyAddress            = "127.0.0.1:45670"
+	dreyAddress            = "127.0.0.1:24670"
 	dreyAppAddress         = "127.0.77.90"
-	kinesalitePort         = "45671"
-	kinesisLocalPort       = "45672"
-	kinesisLocalSecurePort = "45673"
-	echoAddress            = "127.0.0.1:45674"
+	kinesalitePort         = "24671"
+	kinesisLocalPort       = "24672"
+	kinesisLocalSecurePort = "24673"
+	echoAddress            = "127.0.0.1:24674"
 	peerShards             = "1000" // the peers' limit of shards
 )
 
@@ -84,6 +85,13 @@ func (s *server) serves(ctx context.Context) error {
 		return s.fail(err)
 	}
 	return nil
+}
+
+// overTLS is the same server at the private address of applications.
+func (s *server) overTLS() *server {
+	private := *s
+	private.address, private.secure = dreyAppAddress+":443", true
+	return &private
 }
 
 func (b *bench) openKinesalite(ctx context.Context) (*server, error) {

@@ -20,7 +20,7 @@ func (s *server) call(ctx context.Context, op string, in map[string]any, out any
 	}
 	body, err := c.roundTrip(request)
 	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
+		return fmt.Errorf("%s: %s: %w", s.name, op, err)
 	}
 	if out == nil {
 		return nil
