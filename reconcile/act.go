@@ -284,7 +284,7 @@ func (l *loop) takeSavepoint(ctx context.Context, a *app.Application, s sight) e
 	err := l.store(ctx, a, func(tx *appdb.Tx, a *app.Application) error {
 		a.Operation.Trigger, a.Operation.StepFrom = trigger, now
 		return l.beginSnapshot(tx, a, &app.Snapshot{
-			Name: a.Operation.Snapshot, Status: app.SnapshotCreating, Version: a.Run.Version, Runtime: a.Version.Configuration.Runtime,
+			Name: a.Operation.Snapshot, Status: app.SnapshotCreating, Version: a.Run.Version, Runtime: runtimeOf(a),
 			Created: now, Trigger: trigger,
 		})
 	})
@@ -292,6 +292,14 @@ func (l *loop) takeSavepoint(ctx context.Context, a *app.Application, s sight) e
 		return err
 	}
 	return l.askSavepoint(ctx, a, s, trigger)
+}
+
+// runtimeOf is the runtime of the job that runs: of an update's old one that is not the current version's.
+func runtimeOf(a *app.Application) string {
+	if op := a.Operation; op.Previous != nil {
+		return op.Previous.Configuration.Runtime
+	}
+	return a.Version.Configuration.Runtime
 }
 
 // askSavepoint asks Flink to stop the job with a savepoint. What Flink refuses fails the operation; what did not arrive

@@ -23,6 +23,7 @@ import (
 	"drey/flink/flinktest"
 	msfmodel "drey/model/kinesisanalyticsv2"
 	"drey/msf"
+	"drey/runtimes"
 	"drey/store/sql"
 	"drey/wire"
 )
@@ -76,14 +77,12 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h.api = msf.Open(msf.Config{
-		DB: h.db, Keeper: h, Roles: h, Objects: h, CodeDir: h.dir, MaxKPUs: 64, Java: java, Compatible: compatible, Now: h.now, Runtime: func(string) error { return nil },
+		DB: h.db, Keeper: h, Roles: h, Objects: h, CodeDir: h.dir, MaxKPUs: 64, Java: java, Compatible: runtimes.Compatible, Now: h.now, Runtime: func(string) error { return nil },
 	})
 	h.restart()
 	t.Cleanup(func() { h.loop.abandon(); h.loop.wg.Wait(); h.loop.flinks.Close() })
 	return h
 }
-
-func compatible(string, string) error { return nil }
 
 func java(string) flink.Java { return flink.Java{Release: 11, ClassVersion: 61} }
 
