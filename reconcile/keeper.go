@@ -16,15 +16,16 @@ import (
 	"drey/flink"
 )
 
-// Tokens gives the token by which an application's processes get credentials of its role and report their metrics.
+// Tokens gives the token by which an application's processes get credentials of its role.
 type Tokens interface {
 	ApplicationToken(ctx context.Context, account, applicationARN, roleARN string) (string, error)
 	ForgetApplication(ctx context.Context, account, applicationARN string) error
 }
 
-// Telemetry follows running applications. Watch is called at every pass and must be cheap.
+// Telemetry follows running applications. Watch is called at every pass and must be cheap; reporter is the name under which the
+// application's processes report their metrics.
 type Telemetry interface {
-	Watch(a *app.Application, token string, r driver.Report)
+	Watch(a *app.Application, reporter string, r driver.Report)
 	Forget(a *app.Application)
 	// Record writes a service record into the application's log stream.
 	Record(ctx context.Context, a *app.Application, errorCode, message string)

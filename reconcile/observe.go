@@ -71,7 +71,7 @@ func (l *loop) observe(ctx context.Context, a *app.Application) (s sight, err er
 		}
 	}
 	if a.Run != nil {
-		l.Telemetry.Watch(a, token, s.report)
+		l.Telemetry.Watch(a, reporter(token), s.report)
 	}
 	if s.JobManager {
 		s.flink = l.client(s.report)
