@@ -81,10 +81,11 @@ type Savepoint struct {
 	Failure string
 }
 
-// Deadlines of the phases. The one of the start is AWS's (developer guide, "Troubleshoot: application issues").
+// Deadlines of the phases. The one of the start is AWS's (developer guide, "Troubleshoot: application issues"). Flink gives a
+// savepoint an hour, and a job that is being stopped with one ends whenever that is complete: nobody may give up before.
 const (
 	StartTimeout     = 5 * time.Minute
-	SavepointTimeout = 10 * time.Minute
+	SavepointTimeout = 65 * time.Minute
 	CancelTimeout    = time.Minute
 	MinSettleTime    = 10 * time.Second // a consumer may be refused its stream several seconds after its task began
 	MaxSettleTime    = time.Minute
@@ -281,8 +282,11 @@ func update(a *Application, o Observed, now time.Time) Step {
 	if op.Kind == Update && a.Run == nil && op.Fault == "" && !op.Stopped {
 		return Step{Kind: Finish}
 	}
-	if op.Check && !op.Checked && op.Trigger == "" && !op.Stopped && o.Answers {
-		return Step{Kind: CheckState} // a JobManager that cannot be asked is no reason to wait
+	if op.Check && !op.Checked && op.Trigger == "" && !op.Stopped && o.Answers { // a JobManager that cannot be asked is no reason to wait
+		if now.Sub(op.StepFrom) > StartTimeout {
+			return Step{Kind: Finish, Error: "The running job was left alone: main() of the new code handed over no job within 5 minutes"}
+		}
+		return Step{Kind: CheckState}
 	}
 	if s, busy := quiesce(a, o, now); busy {
 		return s

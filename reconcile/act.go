@@ -44,6 +44,8 @@ func (l *loop) act(ctx context.Context, a *app.Application, s sight, step app.St
 		return l.erase(ctx, a)
 	case app.Report:
 		return l.reportFailure(ctx, a, step.Error)
+	case app.Finish:
+		l.abandon() // main() of code that is refused may run on for ever
 	}
 	return l.note(ctx, a, step)
 }
