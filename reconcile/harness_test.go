@@ -100,7 +100,7 @@ func (h *house) restart() {
 		SnapshotDir: filepath.Join(h.dir, "snapshots"), Objects: h.bucket, KPUMemory: 1 << 30, StateChecker: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
 	}}
 	k.ctx = h.Context()
-	h.loop = &loop{Keeper: k, key: app.Key{Account: account, Region: region, Name: name}, hint: make(chan struct{}, 1)}
+	h.loop = newLoop(k, app.Key{Account: account, Region: region, Name: name})
 	k.loops = map[app.Key]*loop{h.loop.key: h.loop}
 	h.vault = newVault(k)
 }
@@ -324,10 +324,11 @@ func (h *house) Checkpoint(a *app.Application) string                           
 func (h *house) JobPlan(context.Context, *app.Application) string                       { return "" }
 func (h *house) CheckServiceRole(context.Context, string, string, string, string) error { return nil }
 
-// Healthy looks as the keeper does.
-func (h *house) Healthy(app.Key) bool {
+// Health looks as the keeper does.
+func (h *house) Health(context.Context, app.Key) app.Health {
 	s, err := h.loop.observe(h.Context(), h.application())
-	return err == nil && s.healthy()
+	h.must(err)
+	return s.Health(h.application())
 }
 
 // OpenCode gives a small jar that depends on the key.

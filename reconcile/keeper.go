@@ -97,7 +97,7 @@ func (k *Keeper) Poke(key app.Key) {
 	defer k.mu.Unlock()
 	l := k.loops[key]
 	if l == nil {
-		l = &loop{Keeper: k, key: key, hint: make(chan struct{}, 1)}
+		l = newLoop(k, key)
 		k.loops[key] = l
 		k.wg.Go(l.run)
 	}
@@ -107,12 +107,43 @@ func (k *Keeper) Poke(key app.Key) {
 	}
 }
 
-// Healthy tells whether the application's job was up at the last look.
-func (k *Keeper) Healthy(key app.Key) bool {
+// Health tells whether the application's job was up at the last look. Where that is not known it waits a little for a look
+// that tells.
+func (k *Keeper) Health(ctx context.Context, key app.Key) app.Health {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	for {
+		health, next := k.lastLook(key)
+		if health != app.NotKnown || next == nil {
+			return health
+		}
+		select {
+		case <-ctx.Done():
+			return app.NotKnown
+		case <-next:
+		}
+	}
+}
+
+// lastLook gives what the last look at an application saw, and a channel that is closed by the next; nil =
+// nobody looks.
+func (k *Keeper) lastLook(key app.Key) (app.Health, <-chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l := k.loops[key]
-	return l != nil && l.healthy
+	if l == nil {
+		return app.NotKnown, nil
+	}
+	return l.health, l.looked
+}
+
+// saw notes what a look has seen.
+func (l *loop) saw(health app.Health) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.health = health
+	close(l.looked)
+	l.looked = make(chan struct{})
 }
 
 // Checkpoint gives the path of the newest completed checkpoint of the application's job; "" = it has none.
@@ -159,6 +190,7 @@ const (
 	steadyPause = time.Second
 	errorPause  = 3 * time.Second
 	never       = time.Duration(-1)
+	lookTimeout = 3 * time.Second // that a caller waits for a look which tells how a job is
 )
 
 // loop keeps one application.
@@ -166,7 +198,8 @@ type loop struct {
 	*Keeper
 	key      app.Key
 	hint     chan struct{}
-	healthy  bool // guarded by Keeper.mu
+	health   app.Health    // at the last look; guarded by Keeper.mu
+	looked   chan struct{} // closed by the next look; guarded by Keeper.mu
 	bringing sync.Mutex
 	call     *call      // nil = none is under way
 	status   app.Status // as it was said last
@@ -174,8 +207,12 @@ type loop struct {
 	tokenFor tokenOf
 }
 
+func newLoop(k *Keeper, key app.Key) *loop {
+	return &loop{Keeper: k, key: key, hint: make(chan struct{}, 1), looked: make(chan struct{})}
+}
+
 // tokenOf is what a token was given for.
-type tokenOf struct{ arn, role string }
+type tokenOf struct{ id, arn, role string }
 
 // run looks until the application is erased or the keeper closes.
 func (l *loop) run() {
@@ -210,6 +247,7 @@ func (l *loop) forget() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.hint) > 0 {
+		l.health = app.NotKnown
 		return false
 	}
 	delete(l.loops, l.key)
@@ -224,11 +262,10 @@ func (l *loop) pass(ctx context.Context) (time.Duration, error) {
 	}
 	s, err := l.observe(ctx, a)
 	if err != nil {
+		l.saw(app.NotKnown)
 		return 0, err
 	}
-	l.mu.Lock()
-	l.healthy = s.healthy()
-	l.mu.Unlock()
+	l.saw(s.Health(a))
 	if err := l.snapshots(ctx, a, &s); err != nil {
 		return 0, err
 	}
