@@ -211,7 +211,7 @@ func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuratio
 		return nil, err
 	}
 	previous, now, first := a.Version, s.now(), snapshotFirst(a, &next)
-	a.Version = app.Version{ID: previous.ID + 1, Token: appdb.NewToken(), Created: now, UpdatedFrom: previous.ID, Configuration: next}
+	a.Version = app.Version{ID: a.Number(), Token: appdb.NewToken(), Created: now, UpdatedFrom: previous.ID, Configuration: next}
 	a.Updated = now
 	if err := tx.PutVersion(a.ID, &a.Version); err != nil {
 		return nil, err

@@ -22,6 +22,45 @@ func (h *house) rollback() error {
 	return err
 }
 
+// TestNumbersOfVersionsAreNeverUsedAgain: whoever holds the number of a version that was refused is told so.
+func TestNumbersOfVersionsAreNeverUsedAgain(t *testing.T) {
+	h := running(t)
+	refused := func() {
+		h.Helper()
+		h.jm.Manual = true
+		h.update(map[string]string{"k": "refused"})
+		h.until("the savepoint", func(a *app.Application) bool { return a.Operation.Trigger != "" })
+		h.until("the savepoint's request", func(*app.Application) bool {
+			h.jm.FailSavepoints("java.io.IOException")
+			return h.application().Operation == nil
+		})
+		h.jm.Manual = false
+	}
+	refused()
+	refused()
+	h.update(map[string]string{"k": "v"})
+	h.settled(app.Running)
+	ops := h.operations()
+	for i, to := range []int64{4, 3, 2} {
+		if ops[i].From != 1 || ops[i].To != to {
+			t.Errorf("the operation leads from %d to %d, expected %d", ops[i].From, ops[i].To, to)
+		}
+	}
+	_, err := h.api.UpdateApplication(h.as(), &msfmodel.UpdateApplicationInput{ApplicationName: new(name), CurrentApplicationVersionId: new(int64(2)),
+		ApplicationConfigurationUpdate: &msfmodel.ApplicationConfigurationUpdate{}})
+	h.refused(err, msfmodel.ConcurrentModificationException)
+	out, err := h.api.DescribeApplicationVersion(h.as(), &msfmodel.DescribeApplicationVersionInput{ApplicationName: new(name), ApplicationVersionId: new(int64(3))})
+	h.must(err)
+	if groups := out.ApplicationVersionDetail.ApplicationConfigurationDescription.EnvironmentPropertyDescriptions.PropertyGroupDescriptions; groups[0].PropertyMap["k"] != "refused" {
+		t.Errorf("version 3 is described with %v", groups)
+	}
+	h.must(h.rollback())
+	h.settled(app.Running)
+	if v := h.application().Version; v.ID != 5 || v.RolledTo != 1 {
+		t.Errorf("the rollback made %+v", v)
+	}
+}
+
 // TestRollbackOfAnUpgrade: what an upgrade takes first is state of the old runtime, to which it leads back.
 func TestRollbackOfAnUpgrade(t *testing.T) {
 	h := running(t)
