@@ -196,15 +196,16 @@ const (
 // loop keeps one application.
 type loop struct {
 	*Keeper
-	key      app.Key
-	hint     chan struct{}
-	health   app.Health    // at the last look; guarded by Keeper.mu
-	looked   chan struct{} // closed by the next look; guarded by Keeper.mu
-	bringing sync.Mutex
-	call     *call      // nil = none is under way
-	status   app.Status // as it was said last
-	token    string
-	tokenFor tokenOf
+	key       app.Key
+	hint      chan struct{}
+	health    app.Health    // at the last look; guarded by Keeper.mu
+	looked    chan struct{} // closed by the next look; guarded by Keeper.mu
+	collected string        // the job for which checkpoints of earlier ones were removed
+	bringing  sync.Mutex
+	call      *call      // nil = none is under way
+	status    app.Status // as it was said last
+	token     string
+	tokenFor  tokenOf
 }
 
 func newLoop(k *Keeper, key app.Key) *loop {
@@ -270,6 +271,9 @@ func (l *loop) pass(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	if err := l.enhanced(ctx, a, &s); err != nil {
+		return 0, err
+	}
+	if err := l.collect(a); err != nil {
 		return 0, err
 	}
 	if status := a.Status(); status != l.status {

@@ -1,9 +1,13 @@
 package reconcile
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"drey/app"
+	"drey/flink"
 	msfmodel "drey/model/kinesisanalyticsv2"
 )
 
@@ -58,6 +62,45 @@ func TestNumbersOfVersionsAreNeverUsedAgain(t *testing.T) {
 	h.settled(app.Running)
 	if v := h.application().Version; v.ID != 5 || v.RolledTo != 1 {
 		t.Errorf("the rollback made %+v", v)
+	}
+}
+
+// TestCheckpointsOfEarlierJobsGo when the job that runs has one of its own, except what it began from.
+func TestCheckpointsOfEarlierJobsGo(t *testing.T) {
+	h := running(t)
+	jobs := func() (list []string) {
+		found, err := os.ReadDir(flink.CheckpointDir(h.loop.state(h.application())))
+		h.must(err)
+		for _, d := range found {
+			list = append(list, d.Name())
+		}
+		return list
+	}
+	repair := func() string {
+		h.Helper()
+		h.checkpoint(1)
+		h.jm.SetJob(h.application().Run.JobID, "RESTARTING", denial)
+		h.must(h.pass())
+		_, err := h.api.UpdateApplication(h.as(), h.newCode())
+		h.must(err)
+		h.settled(app.Running)
+		return h.application().Run.JobID
+	}
+	first := h.application().Run.JobID
+	second := repair()
+	third := repair()
+	h.must(os.Mkdir(filepath.Join(flink.CheckpointDir(h.loop.state(h.application())), "of the user"), 0o700))
+	h.must(h.pass())
+	if got := jobs(); !slices.Contains(got, second) {
+		t.Errorf("there are %v, and %s began from %s", got, third, second)
+	}
+	h.checkpoint(1)
+	h.must(h.pass())
+	got, want := jobs(), []string{"of the user", second, third}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("there are the checkpoints of %v, expected %v; the first job was %s", got, want, first)
 	}
 }
 

@@ -191,6 +191,24 @@ func (tx *Tx) Versions(appID string, below int64, limit int) ([]*app.Version, er
 	return all[app.Version](tx, `SELECT doc FROM msf_versions WHERE app = ? AND id < ? ORDER BY id DESC LIMIT ?`, appID, below, limit)
 }
 
+// Codes gives the SHA-256 of the code of every version of every application.
+func (tx *Tx) Codes() (map[string]bool, error) {
+	rows, err := tx.tx.QueryContext(tx.ctx, `SELECT DISTINCT doc ->> '$.Configuration.Code.SHA256' FROM msf_versions WHERE doc ->> '$.Configuration.Code.SHA256' <> ''`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	codes := map[string]bool{}
+	for rows.Next() {
+		var sum string
+		if err := rows.Scan(&sum); err != nil {
+			return nil, err
+		}
+		codes[sum] = true
+	}
+	return codes, rows.Err()
+}
+
 // PutOperation stores an operation, a new one as the latest.
 func (tx *Tx) PutOperation(appID string, op *app.Operation) error {
 	doc, err := encode(op)

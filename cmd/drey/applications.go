@@ -59,7 +59,7 @@ func (s *server) openApplications(ctx context.Context) error {
 			return err
 		},
 	})
-	return nil
+	return s.msf.Sweep(ctx)
 }
 
 // javaOf tells what a runtime loads; an unknown one loads nothing.
