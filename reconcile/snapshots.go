@@ -32,7 +32,9 @@ func (l *loop) snapshots(ctx context.Context, a *app.Application, s *sight) erro
 			s.snapshotting = true
 			err = l.takeSnapshot(ctx, a, *s, snap)
 		case app.SnapshotDeleting:
-			err = l.deleteSnapshot(ctx, a, snap)
+			if !a.Uses(snap.Path) { // else it waits until the job has read it
+				err = l.deleteSnapshot(ctx, a, snap)
+			}
 		}
 		if err != nil {
 			return err
