@@ -189,6 +189,7 @@ const (
 	busyPause   = 100 * time.Millisecond
 	steadyPause = time.Second
 	errorPause  = 3 * time.Second
+	maxPause    = time.Minute // between tries of what fails again and again
 	never       = time.Duration(-1)
 	lookTimeout = 3 * time.Second // that a caller waits for a look which tells how a job is
 )
@@ -200,6 +201,8 @@ type loop struct {
 	hint      chan struct{}
 	health    app.Health    // at the last look; guarded by Keeper.mu
 	looked    chan struct{} // closed by the next look; guarded by Keeper.mu
+	failures  int           // passes that failed since one that found all well
+	told      told          // what the log knows already
 	collected string        // the job for which checkpoints of earlier ones were removed
 	bringing  sync.Mutex
 	call      *call      // nil = none is under way
@@ -228,7 +231,8 @@ func (l *loop) run() {
 		}
 		if err != nil && l.ctx.Err() == nil {
 			l.Log.Error("keep application", "application", l.key.Name, "error", err)
-			pause = errorPause
+			pause = retryPause(l.failures)
+			l.failures++
 		}
 		var timer <-chan time.Time
 		if pause != never {
@@ -241,6 +245,11 @@ func (l *loop) run() {
 		case <-timer:
 		}
 	}
+}
+
+// retryPause is how long to wait after an error, when so many came before it.
+func retryPause(failures int) time.Duration {
+	return min(errorPause<<min(failures, 10), maxPause)
 }
 
 // forget ends the loop of an erased application, unless it was created anew meanwhile.
@@ -286,6 +295,9 @@ func (l *loop) pass(ctx context.Context) (time.Duration, error) {
 	}
 	if err := l.act(ctx, a, s, step); err != nil {
 		return 0, err
+	}
+	if step.Kind == app.Idle {
+		l.failures = 0
 	}
 	return pause(a, step, s), nil
 }
