@@ -341,3 +341,14 @@ func TestEraseKeepsNothing(t *testing.T) {
 	})
 	h.must(err)
 }
+
+// TestOldOperationsGo when a new one comes.
+func TestOldOperationsGo(t *testing.T) {
+	h := running(t)
+	h.clock = h.clock.Add(app.OperationLife)
+	h.stop(false)
+	h.settled(app.Ready)
+	if all := h.operations(); len(all) != 1 || all[0].Kind != app.Stop {
+		t.Errorf("%d operations are left: %+v", len(all), all[0])
+	}
+}

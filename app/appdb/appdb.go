@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"drey/app"
 	"drey/store/sql"
@@ -209,7 +210,7 @@ func (tx *Tx) Codes() (map[string]bool, error) {
 	return codes, rows.Err()
 }
 
-// PutOperation stores an operation, a new one as the latest.
+// PutOperation stores an operation, a new one as the latest. What is older than operations live goes.
 func (tx *Tx) PutOperation(appID string, op *app.Operation) error {
 	doc, err := encode(op)
 	if err != nil {
@@ -217,6 +218,9 @@ func (tx *Tx) PutOperation(appID string, op *app.Operation) error {
 	}
 	n, err := tx.exec(`UPDATE msf_operations SET doc = ? WHERE app = ? AND id = ?`, doc, appID, op.ID)
 	if err != nil || n > 0 {
+		return err
+	}
+	if _, err := tx.exec(`DELETE FROM msf_operations WHERE app = ? AND doc ->> '$.Start' < ?`, appID, op.Start.Add(-app.OperationLife).UTC().Format(time.RFC3339)); err != nil {
 		return err
 	}
 	_, err = tx.exec(`INSERT INTO msf_operations SELECT ?, coalesce(max(seq), 0) + 1, ?, ? FROM msf_operations WHERE app = ?`, appID, op.ID, doc, appID)
