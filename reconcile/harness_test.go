@@ -49,6 +49,7 @@ type house struct {
 	vault   *vault
 	bucket  bucket
 	records []string
+	checker string // path of the state check; "" = there is none
 
 	mu      sync.Mutex         // of the next three, which Flink's side reads as well
 	effects int                // things done to the machine and to Flink
@@ -97,7 +98,7 @@ func (h *house) restart() {
 	}
 	k := &Keeper{Config: Config{
 		DB: h.db, Driver: cutting{h.machine.Open(), h}, Tokens: h, Telemetry: h, StateDir: filepath.Join(h.dir, "state"), CodeDir: h.dir,
-		SnapshotDir: filepath.Join(h.dir, "snapshots"), Objects: h.bucket, KPUMemory: 1 << 30, StateChecker: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
+		SnapshotDir: filepath.Join(h.dir, "snapshots"), Objects: h.bucket, KPUMemory: 1 << 30, StateChecker: func(string) string { return h.checker }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
 	}}
 	k.ctx = h.Context()
 	h.loop = newLoop(k, app.Key{Account: account, Region: region, Name: name})
