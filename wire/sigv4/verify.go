@@ -140,7 +140,7 @@ func requireSigned(r *http.Request, signed []string) error {
 	for _, h := range signed {
 		has[h] = true
 	}
-	if !has["host"] {
+	if !has["host"] && !has[":authority"] {
 		return SignatureDoesNotMatch.Errorf("'Host' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	for name := range r.Header {
