@@ -38,8 +38,16 @@ const (
 	stopLimit  = 10 * time.Second
 )
 
-// start gives the server when its port takes connections.
+// start gives the server when its port takes connections. It refuses a port that another process has, which would be
+// measured in its place.
 func start(ctx context.Context, name, address, log string, cmd *exec.Cmd) (*server, error) {
+	free, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: its port is taken, perhaps by another run: %w", name, err)
+	}
+	if err := free.Close(); err != nil {
+		return nil, err
+	}
 	f, err := os.Create(log)
 	if err != nil {
 		return nil, err
