@@ -149,25 +149,35 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 		FailedRecordCount: new(int32(0)), Records: make([]model.PutRecordsResultEntry, len(in.Records)), EncryptionType: x.shownEncryption(),
 	}
 	for _, b := range batches {
-		b.tellRefused(st.key, out)
-		if b.err != nil {
-			*out.FailedRecordCount += int32(len(b.places))
-			message := s.failure(st.key, b.err)
-			for _, i := range b.places {
-				out.Records[i] = model.PutRecordsResultEntry{ErrorCode: new("InternalFailure"), ErrorMessage: &message}
-			}
-			continue
-		}
-		id, size := b.lane.id(), 0
-		for _, p := range b.payloads {
-			size += len(p) - payloadHeader
-		}
-		b.lane.traffic.count(len(b.payloads), size)
-		for n, i := range b.places {
-			out.Records[i] = model.PutRecordsResultEntry{ShardId: &id, SequenceNumber: new(b.lane.number(b.ordinal+uint64(n), b.arrived).String())}
-		}
+		s.tell(st.key, b, out)
 	}
 	return out, nil
+}
+
+// tell notes what became of the records of a batch.
+func (s *Service) tell(k key, b *batch, out *model.PutRecordsOutput) {
+	fail := func(places []int, code, message string) {
+		*out.FailedRecordCount += int32(len(places))
+		for _, i := range places {
+			out.Records[i] = model.PutRecordsResultEntry{ErrorCode: &code, ErrorMessage: &message}
+		}
+	}
+	if len(b.refused) > 0 {
+		e := errThroughput(k, b.lane.id())
+		fail(b.refused, e.Code, e.Message)
+	}
+	if b.err != nil {
+		fail(b.places, "InternalFailure", s.failure(k, b.err))
+		return
+	}
+	id, size := b.lane.id(), 0
+	for _, p := range b.payloads {
+		size += len(p) - payloadHeader
+	}
+	b.lane.traffic.count(len(b.payloads), size)
+	for n, i := range b.places {
+		out.Records[i] = model.PutRecordsResultEntry{ShardId: &id, SequenceNumber: new(b.lane.number(b.ordinal+uint64(n), b.arrived).String())}
+	}
 }
 
 func (b *batch) put() {
@@ -219,18 +229,6 @@ func (x *state) divide(records []model.PutRecordsRequestEntry) ([]*batch, error)
 		b.payloads = append(b.payloads, encodePayload(orEmpty(r.PartitionKey), r.Data, x.Encryption))
 	}
 	return batches, nil
-}
-
-// tellRefused notes the records that were taken out.
-func (b *batch) tellRefused(k key, out *model.PutRecordsOutput) {
-	if len(b.refused) == 0 {
-		return
-	}
-	*out.FailedRecordCount += int32(len(b.refused))
-	e := errThroughput(k, b.lane.id())
-	for _, i := range b.refused {
-		out.Records[i] = model.PutRecordsResultEntry{ErrorCode: &e.Code, ErrorMessage: &e.Message}
-	}
 }
 
 // failure logs why a batch was not stored, and gives the message of its records.

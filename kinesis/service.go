@@ -23,6 +23,9 @@ type Config struct {
 	Now   func() time.Time // time.Now
 	Files seglog.FS        // the operating system's
 
+	// ValidatePolicy refuses a resource policy that cannot be evaluated.
+	ValidatePolicy func(document string) error
+
 	Limits bool // enforce AWS's limits of throughput, call rates and changes at the same time or within a day
 }
 

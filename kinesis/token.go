@@ -68,7 +68,7 @@ func (s sealer) seal(t token) string {
 }
 
 func (s sealer) open(kind tokenKind, text string) (token, bool) {
-	sealed, err := base64.StdEncoding.DecodeString(text)
+	sealed, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil {
 		return token{}, false
 	}
