@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: demo test bench lint generate help
+.PHONY: demo test bench bench-kinesis lint generate help
 
 PROJECTS := examples/order-processor e2e/jars e2e/kafka e2e/parquet
 MVN := mvn --quiet --batch-mode --no-transfer-progress
@@ -21,6 +21,11 @@ bench: ## time from StartApplication to all tasks running, beside stock Flink; r
 	for project in $(PROJECTS); do $(MVN) -f $$project/pom.xml package -DskipTests; done
 	go run ./bench
 
+bench-kinesis: ## Kinesis beside kinesalite and kinesis-local: rates, latencies, cost, growth, the machine's limits; ARGS="-quick -only puts"
+	@scripts/setup.sh bench
+	npm ci --prefix bench/kinesis --no-audit --no-fund --loglevel=error
+	go run ./bench/kinesis $(ARGS)
+
 lint: ## format, vet, staticcheck, and the rules of the house
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "run gofmt -w on these files"; exit 1; }
 	go vet ./...
@@ -31,4 +36,4 @@ generate: ## write model/ anew from AWS's service descriptions
 	go run ./gen
 
 help:
-	@sed -n 's/^\([a-z]*\): ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\): ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22

@@ -17,6 +17,7 @@ type Application struct {
 	Maintenance string // start of the window, HH:MM in UTC
 
 	Version   Version    // the current one
+	Numbered  int64      // the highest number that a version ever had, refused ones too
 	Operation *Operation // in progress; nil = none
 	Run       *Run       // the job; nil = not running
 	Cluster   *Cluster   // the JVMs that may exist; nil = none
@@ -215,12 +216,22 @@ const (
 	Cancelled  OperationStatus = "CANCELLED"
 )
 
+// Next is the number that the next version will have. None is given twice, even if its version was refused: a caller may still
+// hold it.
+func (a *Application) Next() int64 { return max(a.Numbered, a.Version.ID) + 1 }
+
+// Number gives the next version its number.
+func (a *Application) Number() int64 {
+	a.Numbered = a.Next()
+	return a.Numbered
+}
+
 // RollBack opens an operation that returns to an earlier version: a new version of the old configuration. It gives the new
 // operation; the one in progress has to be closed before.
 func (a *Application) RollBack(to *Version, from Restore, operationID, token string, now time.Time) *Operation {
 	before := a.Version.ID
 	a.Version = Version{
-		ID: before + 1, Token: token, Created: now.Truncate(time.Second), UpdatedFrom: to.UpdatedFrom, RolledFrom: before, RolledTo: to.ID, Configuration: to.Configuration,
+		ID: a.Number(), Token: token, Created: now.Truncate(time.Second), UpdatedFrom: to.UpdatedFrom, RolledFrom: before, RolledTo: to.ID, Configuration: to.Configuration,
 	}
 	a.Updated = a.Version.Created
 	a.Operation = &Operation{

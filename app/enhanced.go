@@ -73,7 +73,8 @@ type SnapshotOperation struct {
 // Exported is the prefix below which an export writes (developer guide, "Import and export enhanced snapshots").
 func (op *SnapshotOperation) Exported() string { return op.Place.Prefix + op.ID }
 
-// OperationLife is how long operations on snapshots can be described (API reference, "DescribeSnapshotOperation").
+// OperationLife is how long operations can be described (API reference, "DescribeSnapshotOperation"; for those on applications no
+// time is documented).
 const OperationLife = 90 * 24 * time.Hour
 
 // System is the prefix of the names of system snapshots, in any case of letters.

@@ -36,7 +36,7 @@ const (
 // Step is what to do next, and why.
 type Step struct {
 	Kind    StepKind
-	Error   string  // of Fail, RollBack and Finish: the failure, "" = success; of Report and EndRun: the root exception
+	Error   string  // of Fail, RollBack and Finish: the failure, "" = success; of Report and EndRun: the root exception; of BeginRun: what the log is told
 	Restore Restore // of BeginRun and RollBack: where the new job's state comes from
 }
 
@@ -63,13 +63,13 @@ type Job struct {
 	Exception string // root exception first, "" = none
 }
 
-// up tells whether every task runs.
-func (j *Job) up() bool {
+// Up tells whether every task runs.
+func (j *Job) Up() bool {
 	return j != nil && j.State == "RUNNING" && j.Tasks > 0 && j.Running == j.Tasks
 }
 
-// ended tells whether the job is over.
-func (j *Job) ended() bool {
+// Ended tells whether the job is over. One that Flink does not have is not.
+func (j *Job) Ended() bool {
 	return j != nil && (j.State == "FINISHED" || j.State == "FAILED" || j.State == "CANCELED")
 }
 
@@ -81,10 +81,11 @@ type Savepoint struct {
 	Failure string
 }
 
-// Deadlines of the phases. The one of the start is AWS's (developer guide, "Troubleshoot: application issues").
+// Deadlines of the phases. The one of the start is AWS's (developer guide, "Troubleshoot: application issues"). Flink gives a
+// savepoint an hour, and a job that is being stopped with one ends whenever that is complete: nobody may give up before.
 const (
 	StartTimeout     = 5 * time.Minute
-	SavepointTimeout = 10 * time.Minute
+	SavepointTimeout = 65 * time.Minute
 	CancelTimeout    = time.Minute
 	MinSettleTime    = 10 * time.Second // a consumer may be refused its stream several seconds after its task began
 	MaxSettleTime    = time.Minute
@@ -124,11 +125,11 @@ func keep(a *Application, o Observed) Step {
 		return Step{Kind: Wait}
 	case o.Job == nil:
 		return Step{Kind: Submit}
-	case o.Job.ended():
+	case o.Job.Ended():
 		return Step{Kind: EndRun, Error: o.Job.Exception}
 	case o.Job.Exception != "" && o.Job.Exception != a.Run.LastError:
 		return Step{Kind: Report, Error: o.Job.Exception}
-	case !a.Run.DownSince.IsZero() && o.Job.up():
+	case !a.Run.DownSince.IsZero() && o.Job.Up():
 		return Step{Kind: NoteUp}
 	}
 	return Step{Kind: Idle}
@@ -190,7 +191,7 @@ func launch(a *Application, o Observed, now time.Time) Step {
 		return Step{Kind: Submit}
 	case o.Job.State == "FAILED", o.Job.State == "CANCELED":
 		return Step{Kind: Fail, Error: failure(o.Job)}
-	case o.Job.up(), o.Job.State == "FINISHED", o.Job.Exception != "":
+	case o.Job.Up(), o.Job.State == "FINISHED", o.Job.Exception != "":
 		return Step{Kind: Reach} // a bounded job may be over already; one that Flink restarts counts as running, as on AWS
 	}
 	return Step{Kind: Wait}
@@ -225,7 +226,7 @@ func settle(a *Application, o Observed, now time.Time) Step {
 		return Step{Kind: Fail, Error: o.Job.Exception}
 	case o.Job != nil && o.Job.Exception != "":
 		return Step{Kind: Finish, Error: o.Job.Exception}
-	case o.Job != nil && o.Job.ended(), now.Sub(a.Run.Reached) >= settleTime(a):
+	case o.Job != nil && o.Job.Ended(), now.Sub(a.Run.Reached) >= settleTime(a):
 		return Step{Kind: Finish}
 	}
 	return Step{Kind: Wait}
@@ -262,7 +263,7 @@ func quiesce(a *Application, o Observed, now time.Time) (Step, bool) {
 		return Step{Kind: Finish, Error: "Failed to take a snapshot: " + o.Savepoint.Failure}, true
 	case o.Savepoint != nil && o.Savepoint.Done:
 		return Step{Kind: KeepSnapshot}, true
-	case o.Answers && o.Job.ended() && o.Savepoint != nil && o.Savepoint.Unknown:
+	case o.Answers && o.Job.Ended() && o.Savepoint != nil && o.Savepoint.Unknown:
 		return Step{Kind: Finish, Error: "Failed to take a snapshot: the job ended before it was taken"}, true
 	case o.Answers && o.Job != nil && o.Savepoint != nil && o.Savepoint.Unknown:
 		return Step{Kind: TakeSavepoint}, true
@@ -281,8 +282,11 @@ func update(a *Application, o Observed, now time.Time) Step {
 	if op.Kind == Update && a.Run == nil && op.Fault == "" && !op.Stopped {
 		return Step{Kind: Finish}
 	}
-	if op.Check && !op.Checked && op.Trigger == "" && !op.Stopped && o.Answers {
-		return Step{Kind: CheckState} // a JobManager that cannot be asked is no reason to wait
+	if op.Check && !op.Checked && op.Trigger == "" && !op.Stopped && o.Answers { // a JobManager that cannot be asked is no reason to wait
+		if now.Sub(op.StepFrom) > StartTimeout {
+			return Step{Kind: Finish, Error: "The running job was left alone: main() of the new code handed over no job within 5 minutes"}
+		}
+		return Step{Kind: CheckState}
 	}
 	if s, busy := quiesce(a, o, now); busy {
 		return s
@@ -306,7 +310,7 @@ func update(a *Application, o Observed, now time.Time) Step {
 // when it has ended: until then it may complete another one, which takes the place of the one before.
 func exchange(a *Application, o Observed, now time.Time) Step {
 	op := a.Operation
-	ending := o.JobManager && !o.Answers || o.Job != nil && !o.Job.ended()
+	ending := o.JobManager && !o.Answers || o.Job != nil && !o.Job.Ended()
 	switch {
 	case !op.Stopped:
 		return Step{Kind: CancelJob}
@@ -317,7 +321,20 @@ func exchange(a *Application, o Observed, now time.Time) Step {
 	case ending:
 		return Step{Kind: Wait}
 	}
-	return Step{Kind: BeginRun, Restore: resume(a, o)}
+	from := resume(a, o)
+	return Step{Kind: BeginRun, Restore: from, Error: bereft(a, o, from)}
+}
+
+// bereft says what becomes of a job that was down and had completed no checkpoint; "" = it has one to go on from.
+func bereft(a *Application, o Observed, from Restore) string {
+	begins := "without state"
+	switch {
+	case o.Checkpoint != "":
+		return ""
+	case from.Snapshot != "":
+		begins = "from " + from.Snapshot
+	}
+	return fmt.Sprintf("The job was down and had completed no checkpoint: version %d begins %s", a.Version.ID, begins)
 }
 
 // resume tells where a job that was down goes on: at its newest checkpoint, where it began if it has none, or else at the

@@ -42,6 +42,30 @@ func (a *Application) Status() Status {
 	return Ready
 }
 
+// Health tells whether a job is up, as far as a look could see.
+type Health string
+
+// The values of Health.
+const (
+	NotKnown Health = ""     // nobody has looked since the server began, or the JobManager does not answer
+	Up       Health = "up"   // all tasks run
+	Down     Health = "down" // a savepoint could not be taken, and whatever the job kept in memory is lost
+)
+
+// Health is what the look saw of the application's job. A JobManager that lives and does not answer says nothing, unless the
+// job was missed before.
+func (o Observed) Health(a *Application) Health {
+	switch {
+	case a.Run == nil:
+		return Down
+	case o.Answers && o.Job.Up():
+		return Up
+	case !o.Answers && o.JobManager && a.Run.DownSince.IsZero():
+		return NotKnown
+	}
+	return Down
+}
+
 // Request is what a caller asks of an application, as far as its state decides.
 type Request string
 

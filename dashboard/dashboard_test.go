@@ -44,7 +44,7 @@ func newDesk(t *testing.T) *desk {
 		body := map[string]string{
 			"/config":            `{"refresh-interval":3000,"features":{"web-submit":true,"web-cancel":true,"web-rescale":true}}`,
 			"/jobmanager/config": `[{"key":"metrics.reporter.influx.db","value":"the token"},{"key":"parallelism.default","value":"4"}]`,
-		}[strings.TrimPrefix(r.URL.Path, "/v1")]
+		}[strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v1"), "/jobs/1")]
 		if body == "" {
 			body = "flink"
 		}
@@ -165,7 +165,7 @@ func TestRefusals(t *testing.T) {
 	d.wants(c, "GET", d.server.URL+"/d/elsewhere", 404, "")
 	d.wants(c, "GET", link, 200, "flink")
 	before := len(d.asked)
-	for _, path := range []string{"/jars/a.jar/plan", "/v1/jars/a.jar/plan", "//jars//a.jar/plan", "/jars%2Fa.jar%2Fplan", "/jobs/1/yarn-cancel", "/jobmanager/logs", "/x/../jobs/1/yarn-stop"} {
+	for _, path := range []string{"/jars/a.jar/plan", "/v1/jars/a.jar/plan", "//jars//a.jar/plan", "/jars%2Fa.jar%2Fplan", "/jobs/1/yarn-cancel", "/jobmanager/logs", "/jobs/1/jobmanager/log-url", "/x/../jobs/1/yarn-stop"} {
 		d.wants(c, "GET", home+path, 403, "read-only")
 	}
 	for _, method := range []string{"POST", "PATCH", "DELETE", "PUT"} {
@@ -187,6 +187,8 @@ func TestAnswersAreReadOnlyAndHoldNoSecrets(t *testing.T) {
 	d.wants(c, "GET", d.url(orders), 200, "flink")
 	for _, v := range []string{"", "/v1", "//v1/"} {
 		d.wants(c, "GET", home+v+"/config", 200, `"features":{"web-cancel":false,"web-rescale":true,"web-submit":false}`)
-		d.wants(c, "GET", home+v+"/jobmanager/config", 200, `{"key":"metrics.reporter.influx.db","value":"******"},{"key":"parallelism.default","value":"4"}`)
+		for _, of := range []string{"", "/jobs/1"} {
+			d.wants(c, "GET", home+v+of+"/jobmanager/config", 200, `{"key":"metrics.reporter.influx.db","value":"******"},{"key":"parallelism.default","value":"4"}`)
+		}
 	}
 }

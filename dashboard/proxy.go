@@ -107,7 +107,7 @@ func (d *Dashboard) pass(w http.ResponseWriter, r *http.Request, a Application, 
 }
 
 // acts are paths that do something although they are asked for with GET: planning runs the program's main().
-var acts = regexp.MustCompile(`^(/v1)?/(jars/.+|jobs/[^/]+/yarn-(cancel|stop)|jobmanager/(log|stdout).*)$`)
+var acts = regexp.MustCompile(`^(/v1)?/(jars/.+|jobs/[^/]+/yarn-(cancel|stop)|(jobs/[^/]+/)?jobmanager/(log|stdout).*)$`)
 
 // forbidden tells why a request is not handed on; "" = it is.
 func forbidden(method, path string) string {
@@ -120,14 +120,20 @@ func forbidden(method, path string) string {
 	return ""
 }
 
-// rewriters change what Flink says of itself: the buttons that submit and cancel go, and secrets of its configuration.
-var rewriters = map[string]func([]byte) ([]byte, error){
-	"/config":            readOnly,
-	"/jobmanager/config": withoutSecrets,
+// rewriter gives what changes the words of Flink of itself: the buttons that submit and cancel go, and secrets of its
+// configuration. nil = nothing.
+func rewriter(path string) func([]byte) ([]byte, error) {
+	switch {
+	case strings.HasSuffix(path, "/jobmanager/config"): // of the cluster, and of each job
+		return withoutSecrets
+	case strings.TrimPrefix(path, "/v1") == "/config":
+		return readOnly
+	}
+	return nil
 }
 
 func rewrite(path string, resp *http.Response) error {
-	change := rewriters[strings.TrimPrefix(path, "/v1")]
+	change := rewriter(path)
 	if change == nil || resp.StatusCode != http.StatusOK {
 		return nil
 	}

@@ -73,6 +73,10 @@ func TestKilledServerAdoptsTheJob(t *testing.T) {
 	uptime := slices.Max(append(a.datapoints("uptime", "Maximum"), 0))
 
 	s.kill()
+	elsewhere, err := s.sh(fmt.Sprintf("timeout 20 %s serve --data-dir %s --listen %s --app-address %s 2>&1 || true", program, s.data, unusedAddress(t), s.private))
+	if err != nil || !strings.Contains(elsewhere, "start with --listen "+s.listen) {
+		t.Errorf("a server that its applications would not find says %q", elsewhere)
+	}
 	s.boot()
 
 	if status := a.status(); status != "RUNNING" {

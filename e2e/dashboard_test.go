@@ -1,9 +1,14 @@
 package e2e
 
 import (
+	"bytes"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -46,6 +51,7 @@ func TestDashboard(t *testing.T) {
 	if status, jobs := ask("GET", home+"/jobs/overview", ""); status != http.StatusOK || !strings.Contains(jobs, `"name":"Steady"`) {
 		t.Errorf("the jobs are %d: %s", status, jobs)
 	}
+	a.hidesItsToken()
 	if status, config := ask("GET", home+"/jobmanager/config", ""); status != http.StatusOK || !strings.Contains(config, `{"key":"metrics.reporter.influx.db","value":"******"}`) {
 		t.Errorf("the configuration is %d: %s", status, config)
 	}
@@ -54,5 +60,32 @@ func TestDashboard(t *testing.T) {
 	}
 	if a.status() != "RUNNING" {
 		t.Errorf("the application is %s", a.status())
+	}
+}
+
+// hidesItsToken looks for the token that gets credentials of the application's role, in whatever its processes have written.
+func (a application) hidesItsToken() {
+	a.t.Helper()
+	arn := "arn:aws:kinesisanalytics:us-east-1:123456789012:application/" + a.name
+	token := []byte(base64.RawURLEncoding.EncodeToString([]byte(arn)) + ".") // as it begins
+	read, found := 0, regexp.MustCompile(`Loading configuration property: metrics\.reporter\.influx\.db, [0-9a-f]{64}`)
+	logs, err := filepath.Glob(filepath.Join(a.data, "clusters", "*", "log", "*"))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	for _, file := range logs {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		if bytes.Contains(body, token) {
+			a.t.Errorf("%s holds the token", file)
+		}
+		if found.Match(body) {
+			read++
+		}
+	}
+	if read == 0 {
+		a.t.Error("no log shows the configuration")
 	}
 }

@@ -77,7 +77,7 @@ func (s *server) createCounting(name, runtime string) application {
 // into another application (developer guide, "Import and export enhanced snapshots").
 func TestSnapshotsToAndFromPlainFlink(t *testing.T) {
 	const runtime = "FLINK-1_20"
-	install(t, runtime)
+	installRuntimes(t, runtime)
 	s := serve(t)
 	s.makeRole("app")
 	s.aws("s3", "mb", "s3://savepoints")

@@ -26,16 +26,14 @@ func (s *server) startBroker() *broker {
 	s.t.Helper()
 	project := filepath.Join(root, "e2e", "kafka")
 	b := &broker{server: s, address: unusedAddress(s.t), jars: filepath.Join(project, "target", "broker", "*")}
-	for _, made := range [][]string{
-		{filepath.Join(project, "target", "kafkajob.jar"), "package"},
-		{filepath.Join(project, "target", "broker"), "-f", "broker.xml", "dependency:copy-dependencies", "-DoutputDirectory=" + filepath.Join(project, "target", "broker")},
-	} {
-		if _, err := os.Stat(made[0]); err == nil {
-			continue
+	err := build(project, "kafkajob.jar")
+	if libraries := filepath.Dir(b.jars); err == nil {
+		if _, missing := os.Stat(libraries); missing != nil {
+			err = command(project, "mvn", "--quiet", "--batch-mode", "-f", "broker.xml", "dependency:copy-dependencies", "-DoutputDirectory="+libraries)
 		}
-		if err := command(project, "mvn", append([]string{"--quiet", "--batch-mode"}, made[1:]...)...); err != nil {
-			s.t.Fatal(err)
-		}
+	}
+	if err != nil {
+		s.t.Fatal(err)
 	}
 	controller := unusedAddress(s.t)
 	config := s.writeFile("server.properties", fmt.Appendf(nil, `process.roles=broker,controller

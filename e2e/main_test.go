@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,16 +51,36 @@ func prepare() error {
 	if err := command(root, program, "runtime", "install", "FLINK-1_18", "--data-dir", filepath.Join(cache, "drey")); err != nil {
 		return err
 	}
-	for _, wanted := range []string{jar("test-late.jar"), filepath.Join(example, "target", "order-processor-2.0.jar")} {
-		if _, err := os.Stat(wanted); err == nil {
-			continue
-		}
-		project := filepath.Dir(filepath.Dir(wanted))
-		if err := command(project, "mvn", "--quiet", "--batch-mode", "package", "-DskipTests"); err != nil {
+	if err := build(filepath.Join(root, "e2e", "jars"), "test-late.jar"); err != nil {
+		return err
+	}
+	return build(example, "order-processor-2.0.jar")
+}
+
+// build makes the jars of a Maven project unless they are there and newer than all of its sources; made is one of them.
+func build(project, made string) error {
+	jar, err := os.Stat(filepath.Join(project, "target", made))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	old := err != nil
+	for _, sources := range []string{"pom.xml", "src"} {
+		err := filepath.WalkDir(filepath.Join(project, sources), func(_ string, d fs.DirEntry, err error) error {
+			if err != nil || old {
+				return err
+			}
+			source, err := d.Info()
+			old = err == nil && source.ModTime().After(jar.ModTime())
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	if !old {
+		return nil
+	}
+	return command(project, "mvn", "--quiet", "--batch-mode", "package", "-DskipTests")
 }
 
 // allowLowPorts lets an ordinary user's server take ports 53, 80 and 443 of a loopback address.

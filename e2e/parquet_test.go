@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,17 +9,14 @@ import (
 	"time"
 )
 
-// parquetJob builds the application that writes and reads Parquet, once.
+// parquetJob builds the application that writes and reads Parquet.
 func (s *server) parquetJob() string {
 	s.t.Helper()
 	project := filepath.Join(root, "e2e", "parquet")
-	made := filepath.Join(project, "target", "parquetjob.jar")
-	if _, err := os.Stat(made); err != nil {
-		if err := command(project, "mvn", "--quiet", "--batch-mode", "package"); err != nil {
-			s.t.Fatal(err)
-		}
+	if err := build(project, "parquetjob.jar"); err != nil {
+		s.t.Fatal(err)
 	}
-	return made
+	return filepath.Join(project, "target", "parquetjob.jar")
 }
 
 // TestParquet writes Parquet files to S3 with a bounded job, and reads them back with another.

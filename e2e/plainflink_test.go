@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 
 	"drey/runtimes"
@@ -197,12 +196,4 @@ func (f *plainFlink) counts() (first, last int) {
 		}
 	}
 	return first, last
-}
-
-// install installs a runtime for all tests.
-func install(t *testing.T, name string) {
-	t.Helper()
-	if err := command(root, program, "runtime", "install", name, "--data-dir", filepath.Join(cache, "drey")); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -73,18 +73,30 @@ func TestRuntimes(t *testing.T) {
 		s.refused("InvalidArgumentException", []string{"FLINK-1_20", "older FLINK-1_18"}, a.upgrade("FLINK-1_18")...)
 		n = a.goesOn(n, time.Now())
 	})
+	_, before := a.counts(time.Time{})
 	s.run("from 1.20 to 2.2", func(t *testing.T) { n = a.carried("FLINK-2_2", "2.2.1") })
 	s.run("state of 2.x is not for 1.x", func(t *testing.T) {
 		s.refused("InvalidArgumentException", []string{"FLINK-2_2", "older FLINK-1_20"}, a.upgrade("FLINK-1_20")...)
 		n = a.goesOn(n, time.Now())
 	})
+	s.run("RollbackApplication to 1.20 goes on where that was left", func(t *testing.T) {
+		_, n := a.counts(time.Time{})
+		began := time.Now()
+		status, reason := a.ended(a.operationOf(a.aws("kinesisanalyticsv2", "rollback-application", "--application-name", a.name, "--current-application-version-id", a.version())))
+		if status != "SUCCESSFUL" {
+			t.Fatalf("the rollback is %s: %s", status, reason)
+		}
+		a.runsOn("FLINK-1_20", "1.20.5")
+		a.await("a count below that of 2.2", time.Minute, func() bool { lowest, _ := a.counts(began); return lowest < n })
+		a.goesOn(before, began)
+	})
 	s.run("down by an earlier snapshot", func(t *testing.T) {
 		_, n := a.counts(time.Time{})
 		began := time.Now()
-		a.upgraded("FLINK-1_20", "--run-configuration-update",
+		a.upgraded("FLINK-1_18", "--run-configuration-update",
 			`{"ApplicationRestoreConfiguration":{"ApplicationRestoreType":"RESTORE_FROM_CUSTOM_SNAPSHOT","SnapshotName":"of-1-18"}}`)
-		a.runsOn("FLINK-1_20", "1.20.5")
-		a.await("a count below that of 2.2", time.Minute, func() bool { lowest, _ := a.counts(began); return lowest < n })
+		a.runsOn("FLINK-1_18", "1.18.1")
+		a.await("a count below that of 1.20", time.Minute, func() bool { lowest, _ := a.counts(began); return lowest < n })
 		a.goesOn(early, began)
 	})
 }

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -24,6 +23,7 @@ type call struct {
 	dialect *dialect
 	form    url.Values // of the Query protocol
 	body    []byte
+	pace    *pacedBody
 }
 
 // serve takes the request through routing, signature, decoding, decision and operation. S3 goes its own way: its bodies
@@ -38,12 +38,16 @@ func (c *call) serve() {
 		c.serveS3()
 		return
 	}
+	if err := c.limit(c.service.MaxBody); err != nil {
+		c.fail(err)
+		return
+	}
 	res, err := c.verify()
 	if err != nil {
 		c.fail(err)
 		return
 	}
-	if err := c.read(res.Body); err != nil {
+	if err := c.read(res); err != nil {
 		c.fail(err)
 		return
 	}
@@ -154,15 +158,20 @@ func (c *call) routeRPC() error {
 	return nil
 }
 
+// maxForm is the limit of a form, which is read before it tells its service.
+const maxForm = 8 << 20
+
 // routeQuery reads the form, which names the operation, and gives it back to the signature check.
 func (c *call) routeQuery(scoped string) error {
 	c.dialect = query
-	raw, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, sigv4.MaxBody))
+	if err := c.limit(maxForm); err != nil {
+		return err
+	}
+	w, err := sigv4.ReadWhole(c.r)
 	if err != nil {
 		return bodyError(err)
 	}
-	c.r.Body = io.NopCloser(strings.NewReader(string(raw)))
-	text, err := plain(c.r.Header, raw)
+	text, err := plain(c.r.Header, w.Bytes, maxForm)
 	if err != nil {
 		return err
 	}
@@ -206,23 +215,25 @@ func firstLabel(host string) string {
 	return ""
 }
 
-func (c *call) read(body io.ReadCloser) error {
-	raw, err := io.ReadAll(http.MaxBytesReader(c.w, body, sigv4.MaxBody))
+// read gets the whole body.
+func (c *call) read(res *sigv4.Result) error {
+	c.r.Body = res.Body
+	w, err := sigv4.ReadWhole(c.r)
 	if err != nil {
 		return bodyError(err)
 	}
-	c.body, err = plain(c.r.Header, raw)
+	c.body, err = plain(c.r.Header, w.Bytes, c.service.MaxBody)
 	return err
 }
 
 func bodyError(err error) error {
-	var tooLarge *http.MaxBytesError
+	var over *http.MaxBytesError
 	var e *wire.Error
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &tooLarge):
-		return wire.RequestTooLarge.Errorf("The request is larger than the %d bytes that are allowed.", tooLarge.Limit)
+	case errors.As(err, &over):
+		return tooLarge(over.Limit)
 	case errors.As(err, &e):
 		return e
 	}
@@ -236,5 +247,5 @@ func (c *call) send(body []byte) {
 	if c.dialect == rpcV2 {
 		head.Set("smithy-protocol", "rpc-v2-cbor")
 	}
-	_, _ = c.w.Write(body) // the caller is gone if this fails
+	c.write(body)
 }

@@ -7,12 +7,11 @@ import (
 	"net/http"
 
 	"drey/wire"
-	"drey/wire/sigv4"
 )
 
 // plain undoes the compression that SDKs apply to long requests of some operations (Smithy, "requestCompression trait"):
 // the signature covers the compressed body. What it unpacks to is limited as any body is.
-func plain(h http.Header, raw []byte) ([]byte, error) {
+func plain(h http.Header, raw []byte, limit int64) ([]byte, error) {
 	if h.Get("Content-Encoding") != "gzip" {
 		return raw, nil
 	}
@@ -20,12 +19,12 @@ func plain(h http.Header, raw []byte) ([]byte, error) {
 	if err != nil {
 		return nil, wire.SerializationException.Errorf("The request body is not valid gzip: %v", err)
 	}
-	out, err := io.ReadAll(io.LimitReader(z, sigv4.MaxBody+1))
+	out, err := io.ReadAll(io.LimitReader(z, limit+1))
 	if err != nil {
 		return nil, wire.SerializationException.Errorf("The request body is not valid gzip: %v", err)
 	}
-	if len(out) > sigv4.MaxBody {
-		return nil, wire.RequestTooLarge.Errorf("The request is larger than the %d bytes that are allowed.", sigv4.MaxBody)
+	if int64(len(out)) > limit {
+		return nil, tooLarge(limit)
 	}
 	return out, nil
 }

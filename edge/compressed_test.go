@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"drey/wire"
-	"drey/wire/sigv4"
 )
 
 func gzipped(t *testing.T, b []byte) []byte {
@@ -26,18 +25,18 @@ func gzipped(t *testing.T, b []byte) []byte {
 
 func TestCompressedBodies(t *testing.T) {
 	h := http.Header{"Content-Encoding": {"gzip"}}
-	if got, err := plain(h, gzipped(t, []byte("Action=PutMetricData"))); err != nil || string(got) != "Action=PutMetricData" {
+	if got, err := plain(h, gzipped(t, []byte("Action=PutMetricData")), 1<<20); err != nil || string(got) != "Action=PutMetricData" {
 		t.Errorf("%q, %v", got, err)
 	}
-	if got, err := plain(nil, []byte("as it is")); err != nil || string(got) != "as it is" {
+	if got, err := plain(nil, []byte("as it is"), 1<<20); err != nil || string(got) != "as it is" {
 		t.Errorf("%q, %v", got, err)
 	}
 	for name, raw := range map[string][]byte{"NoGzip": []byte("Action"), "CutOff": gzipped(t, []byte("Action=PutMetricData"))[:20]} {
-		if _, err := plain(h, raw); !errors.Is(err, wire.SerializationException) {
+		if _, err := plain(h, raw, 1<<20); !errors.Is(err, wire.SerializationException) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := plain(h, gzipped(t, make([]byte, sigv4.MaxBody+1))); !errors.Is(err, wire.RequestTooLarge) {
+	if _, err := plain(h, gzipped(t, make([]byte, 1<<20+1)), 1<<20); !errors.Is(err, wire.RequestTooLarge) {
 		t.Errorf("too large when unpacked: %v", err)
 	}
 }

@@ -84,6 +84,8 @@ type secureKey struct{}
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = r.WithContext(r.Context()) // a copy: the HTTP server keeps the body that it made
+	body := paced(w, r)
 	if h.internal(w, r) {
 		return
 	}
@@ -93,7 +95,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	req.SourceIP, _, _ = net.SplitHostPort(r.RemoteAddr)
 	r = r.WithContext(wire.WithRequest(r.Context(), req))
-	c := &call{Handler: h, w: w, r: r, req: req}
+	c := &call{Handler: h, w: w, r: r, req: req, pace: body}
 	c.serve()
 	h.Log.Debug("request", "id", req.ID, "service", req.Service, "operation", req.Op, "principal", req.Principal.ARN, "took", h.Now().Sub(req.Time))
 }

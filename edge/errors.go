@@ -28,6 +28,8 @@ var (
 		"AccessDenied":               {Code: "AccessDeniedException", Status: 400},
 		"XAmzContentSHA256Mismatch":  {Code: "InvalidSignatureException", Status: 400},
 		"IncompleteBody":             {Code: "SerializationException", Status: 400},
+		"RequestEntityTooLarge":      {Code: "RequestEntityTooLargeException", Status: 413},
+		"RequestTimeout":             {Code: "RequestTimeoutException", Status: 408},
 	}
 	queryErrors = family{
 		"RequestTimeTooSkewed":      {Code: "SignatureDoesNotMatch", Status: 403},
@@ -42,6 +44,7 @@ var (
 		"IncompleteSignature":        {Code: "AuthorizationHeaderMalformed", Status: 400},
 		"InvalidClientTokenId":       {Code: "InvalidAccessKeyId", Status: 403},
 		"ExpiredToken":               {Code: "ExpiredToken", Status: 400},
+		"RequestTimeout":             {Code: "RequestTimeout", Status: 400},
 		"AccessDenied":               {Code: "AccessDenied", Status: 403},
 		"AccessDeniedException":      {Code: "AccessDenied", Status: 403},
 		"InternalFailure":            {Code: "InternalError", Status: 500, Fault: true},

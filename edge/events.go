@@ -2,8 +2,11 @@ package edge
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"reflect"
+	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 
@@ -11,6 +14,9 @@ import (
 	"drey/wire/awsjson"
 	"drey/wire/shape"
 )
+
+// lastEvent is how long a caller may take over an event that ends its stream.
+const lastEvent = 5 * time.Second
 
 // eventStream gives the event stream of an output, or nil.
 func eventStream(out any) wire.EventStream {
@@ -27,11 +33,15 @@ func eventStream(out any) wire.EventStream {
 func (c *call) sendEvents(stream wire.EventStream, out any) {
 	c.w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")
 	c.w.Header().Set("x-amzn-RequestId", c.req.ID)
-	e := &eventWriter{w: c.w, flush: http.NewResponseController(c.w), enc: eventstream.NewEncoder()}
+	e := &eventWriter{w: c.w, control: http.NewResponseController(c.w), enc: eventstream.NewEncoder()}
+	defer e.control.SetWriteDeadline(time.Time{}) // the connection may serve other requests
+	e.mustBeTaken()
 	if err := e.write("event", ":event-type", "initial-response", awsjson.Encode(out)); err != nil {
 		return // the caller is gone
 	}
+	_ = e.control.SetWriteDeadline(time.Time{}) // a connection that is gone fails the write
 	err := stream(c.r.Context(), e.send)
+	e.cuts.Wait()
 	if err == nil || c.r.Context().Err() != nil {
 		return
 	}
@@ -39,18 +49,35 @@ func (c *call) sendEvents(stream wire.EventStream, out any) {
 	if internal {
 		c.Log.Error("event stream failed", "id", c.req.ID, "operation", c.req.Op, "error", err)
 	}
+	e.mustBeTaken()
 	_ = e.write("exception", ":exception-type", problem.Code, jsonError(problem)) // the caller is gone if this fails
 }
 
 type eventWriter struct {
-	w     http.ResponseWriter
-	flush *http.ResponseController
-	enc   *eventstream.Encoder
-	buf   bytes.Buffer
+	w       http.ResponseWriter
+	control *http.ResponseController
+	enc     *eventstream.Encoder
+	buf     bytes.Buffer
+	cuts    sync.WaitGroup // functions that may still set a deadline
 }
 
-// send writes one event: the member of the union that is set.
-func (e *eventWriter) send(event any) error {
+// mustBeTaken gives the caller until soon to take what is on its way.
+func (e *eventWriter) mustBeTaken() {
+	_ = e.control.SetWriteDeadline(time.Now().Add(lastEvent)) // a connection that is gone fails the write
+}
+
+// send writes one event: the member of the union that is set. An event that is under way when ctx ends gets a last moment.
+func (e *eventWriter) send(ctx context.Context, event any) error {
+	e.cuts.Add(1)
+	stop := context.AfterFunc(ctx, func() {
+		defer e.cuts.Done()
+		e.mustBeTaken()
+	})
+	defer func() {
+		if stop() {
+			e.cuts.Done()
+		}
+	}()
 	sv := reflect.ValueOf(event).Elem()
 	for _, f := range shape.Of(event).Fields {
 		if v := sv.Field(f.Index); !v.IsNil() {
@@ -72,5 +99,5 @@ func (e *eventWriter) write(kind, typeHeader, name string, payload []byte) error
 	if _, err := e.w.Write(e.buf.Bytes()); err != nil {
 		return err
 	}
-	return e.flush.Flush()
+	return e.control.Flush()
 }

@@ -14,6 +14,7 @@ import (
 
 // serveS3 takes a REST-XML request through the same stations as serve.
 func (c *call) serveS3() {
+	c.pace.stalls = true
 	c.w.Header().Set("x-amz-request-id", c.req.ID)
 	c.w.Header().Set("x-amz-id-2", c.req.ID)
 	bucket, key := bucketAndKey(c.r)

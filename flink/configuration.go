@@ -13,7 +13,7 @@ type Settings struct {
 	MinPause           time.Duration
 	State              string // directory for checkpoints and savepoints
 	TelemetryHost      string // where the metric reporter posts to; "" = nowhere
-	TelemetryToken     string
+	TelemetryToken     string // names the application to it; no secret, for Flink logs its configuration
 }
 
 // CheckpointDir and SavepointDir lie below the state directory.

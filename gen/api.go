@@ -15,7 +15,7 @@ var protocols = map[string]string{
 }
 
 // api is the interface of the service, its table of operations and its errors.
-func (e *emitter) api(unserved []string, validation wire.ErrorCode) string {
+func (e *emitter) api(unserved []string, validation wire.ErrorCode, maxBody int64) string {
 	e.imports = map[string]bool{"context": true, "drey/wire": true}
 	var b strings.Builder
 	fmt.Fprintf(&b, "// API is the service: one method for each operation that is served.\ntype API interface {\n")
@@ -28,7 +28,7 @@ func (e *emitter) api(unserved []string, validation wire.ErrorCode) string {
 		fmt.Fprintf(&b, "wire.NewOp(%q, %q, %q, %d, api.%s),\n", op, h.Method, h.RequestURI, h.ResponseCode, op)
 	}
 	b.WriteString("}\n}\n\n")
-	b.WriteString(e.model(unserved, validation))
+	b.WriteString(e.model(unserved, validation, maxBody))
 	b.WriteString(e.exceptions())
 	doc := fmt.Sprintf("// Package %s holds the shapes of AWS's %s API.\n", e.service, e.m.Metadata.ServiceID)
 	for _, p := range e.loose {
@@ -37,7 +37,7 @@ func (e *emitter) api(unserved []string, validation wire.ErrorCode) string {
 	return e.header(doc) + b.String()
 }
 
-func (e *emitter) model(unserved []string, validation wire.ErrorCode) string {
+func (e *emitter) model(unserved []string, validation wire.ErrorCode, maxBody int64) string {
 	md := e.m.Metadata
 	var ps []string
 	for _, p := range md.Protocols {
@@ -59,13 +59,14 @@ var Model = wire.Model{
 	Name: %q, ServiceID: %q, SigningName: %q, EndpointName: %q, TargetPrefix: %q,
 	APIVersion: %q, XMLNamespace: %q,
 	Protocols: []wire.Protocol{%s},
+	MaxBody: %d,
 	Validation: wire.ErrorCode{Code: %q, Member: %q},
 	Unserved: %#v,
 	%s
 }
 
 `, e.service, md.ServiceID, signing, md.EndpointPrefix, md.TargetPrefix, md.APIVersion, md.XMLNamespace,
-		strings.Join(ps, ", "), validation.Code, validation.Member, unserved, e.unservedRoutes(unserved))
+		strings.Join(ps, ", "), maxBody, validation.Code, validation.Member, unserved, e.unservedRoutes(unserved))
 }
 
 func (e *emitter) unservedRoutes(unserved []string) string {

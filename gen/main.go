@@ -26,14 +26,15 @@ const botocoreVersion = "1.44.5"
 var services = []struct {
 	name       string
 	validation wire.ErrorCode // of a violated constraint
+	maxBody    int64          // of the largest legal request, with all that JSON's escapes can add to it
 }{
-	{"kinesis", wire.ValidationException},
-	{"kinesisanalyticsv2", wire.ErrorCode{Code: "InvalidArgumentException", Member: "Message"}},
-	{"s3", wire.ErrorCode{Code: "InvalidArgument"}},
-	{"iam", wire.ErrorCode{Code: "ValidationError"}},
-	{"sts", wire.ErrorCode{Code: "ValidationError"}},
-	{"cloudwatch", wire.ErrorCode{Code: "ValidationError"}},
-	{"logs", wire.ErrorCode{Code: "InvalidParameterException"}},
+	{"kinesis", wire.ValidationException, 16 << 20},                                                       // PutRecords of 10 MiB, in base64
+	{"kinesisanalyticsv2", wire.ErrorCode{Code: "InvalidArgumentException", Member: "Message"}, 72 << 20}, // 50 MiB of inline code, in base64
+	{"s3", wire.ErrorCode{Code: "InvalidArgument"}, 0},
+	{"iam", wire.ErrorCode{Code: "ValidationError"}, 1 << 20},
+	{"sts", wire.ErrorCode{Code: "ValidationError"}, 1 << 20},
+	{"cloudwatch", wire.ErrorCode{Code: "ValidationError"}, 8 << 20},     // PutMetricData of 1 MiB, before gzip
+	{"logs", wire.ErrorCode{Code: "InvalidParameterException"}, 8 << 20}, // PutLogEvents of 1 MiB, of escapes alone
 }
 
 func main() {
@@ -45,7 +46,7 @@ func main() {
 	var gaps strings.Builder
 	gaps.WriteString("# Operations that AWS has and Drey does not serve yet\n\nWritten by `go run ./gen`. A call of one of these answers as AWS does for an operation it does not know.\n")
 	for _, s := range services {
-		unserved, total, err := generate(data, s.name, s.validation)
+		unserved, total, err := generate(data, s.name, s.validation, s.maxBody)
 		if err != nil {
 			log.Fatalf("%s: %v", s.name, err)
 		}
@@ -56,7 +57,7 @@ func main() {
 	}
 }
 
-func generate(data, service string, validation wire.ErrorCode) (unserved []string, total int, err error) {
+func generate(data, service string, validation wire.ErrorCode, maxBody int64) (unserved []string, total int, err error) {
 	m, err := readModel(data, service)
 	if err != nil {
 		return nil, 0, err
@@ -84,7 +85,7 @@ func generate(data, service string, validation wire.ErrorCode) (unserved []strin
 	if err := e.write(filepath.Join(dir, "z_types.go"), e.types()); err != nil {
 		return nil, 0, err
 	}
-	return unserved, len(m.Operations), e.write(filepath.Join(dir, "z_api.go"), e.api(unserved, validation))
+	return unserved, len(m.Operations), e.write(filepath.Join(dir, "z_api.go"), e.api(unserved, validation, maxBody))
 }
 
 func readLines(path string) ([]string, error) {

@@ -1,8 +1,9 @@
 // Package kinesis is Amazon Kinesis Data Streams: streams, shards, records, iterators, consumers with enhanced fan-out.
 //
 // A stream's description is one document in store/sql and is also held in memory, so that putting and getting records
-// never asks the database. The records of a shard are a log of store/seglog below the data directory. A record that was
-// acknowledged is durable.
+// never asks the database. The records of a shard are a log of store/seglog below the data directory; all of them
+// share a journal, so that a request costs one sync, to however many shards its records go. A record that was acknowledged
+// is durable.
 //
 // Transitions (CREATING, UPDATING, DELETING) are points in time in the document, and a status is computed from them;
 // so they go on over a restart. One goroutine removes what is past its time: deleted streams, deleted consumers,

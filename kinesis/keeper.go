@@ -3,6 +3,7 @@ package kinesis
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,9 @@ func (s *Service) keep(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	trimmed, measured := s.Now(), s.Now()
+	if err := s.removeOrphans(); err != nil {
+		s.Log.Error("kinesis: records of deleted streams are left on the disk", "error", err)
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -43,6 +47,24 @@ func (s *Service) keep(ctx context.Context) {
 		}
 		timer.Reset(max(0, min(due.Sub(now), trimming)))
 	}
+}
+
+// removeOrphans deletes the records of streams that are no more: a crash can bring them back.
+func (s *Service) removeOrphans() error {
+	entries, err := os.ReadDir(s.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	known := map[string]bool{}
+	for _, st := range s.all() {
+		known[st.load().ID] = true
+	}
+	for _, e := range entries {
+		if e.IsDir() && !known[e.Name()] {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(s.Dir, e.Name())))
+		}
+	}
+	return err
 }
 
 // wake tells the keeper that something new has a time.

@@ -78,6 +78,19 @@ func (l *lane) number(ordinal uint64, arrived time.Time) sequence {
 	return sequence{created: l.epoch(), shard: l.Index, ordinal: ordinal, arrived: arrived.Unix()}
 }
 
+// numbers are the sequence numbers of n records that arrived together.
+func (l *lane) numbers(first uint64, arrived time.Time, n int) []string {
+	b := make([]byte, 0, n*sequenceDigits)
+	for i := range n {
+		b = l.number(first+uint64(i), arrived).appendTo(b)
+	}
+	all, out := string(b), make([]string, n)
+	for i := range out {
+		out[i] = all[i*sequenceDigits : (i+1)*sequenceDigits]
+	}
+	return out
+}
+
 // owns tells whether q was given out by this shard.
 func (l *lane) owns(q sequence) bool { return q.shard == l.Index && q.created == l.epoch() }
 

@@ -3,6 +3,7 @@ package kinesis
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	model "drey/model/kinesis"
 	"drey/store/seglog"
@@ -16,8 +17,8 @@ const (
 
 var errPayload = errors.New("not a record of a stream")
 
-func encodePayload(partitionKey string, data []byte, encryption model.EncryptionType) []byte {
-	b := make([]byte, 0, payloadHeader+len(partitionKey)+len(data))
+func appendPayload(b []byte, partitionKey string, data []byte, encryption model.EncryptionType) []byte {
+	b = slices.Grow(b, payloadHeader+len(partitionKey)+len(data))
 	flags := byte(0)
 	if encryption == model.EncryptionTypeKMS {
 		flags = flagKMS

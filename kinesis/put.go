@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"syscall"
 	"time"
 
@@ -42,7 +41,7 @@ func (s *Service) PutRecord(ctx context.Context, in *model.PutRecordInput) (*mod
 	if l.quota != nil && !l.quota.write(s.Now(), len(in.Data)+len(partitionKey)) {
 		return nil, errThroughput(st.key, l.id())
 	}
-	ordinal, at, err := l.put(encodePayload(partitionKey, in.Data, x.Encryption))
+	ordinal, at, err := l.put(appendPayload(nil, partitionKey, in.Data, x.Encryption))
 	if err != nil {
 		return nil, s.storeError(st.key, err)
 	}
@@ -111,13 +110,21 @@ func (s *Service) storeError(k key, err error) error {
 
 // batch is the part of a PutRecords that goes to one shard.
 type batch struct {
-	lane     *lane
-	places   []int // in the request
-	refused  []int // those for which the shard has no throughput left
-	payloads [][]byte
-	ordinal  uint64
-	arrived  time.Time
-	err      error
+	seglog.Batch
+	lane    *lane
+	places  []int // in the request
+	refused []int // those for which the shard has no throughput left
+}
+
+// logBatches are those of which something is left to store.
+func logBatches(batches []*batch) []*seglog.Batch {
+	out := make([]*seglog.Batch, 0, len(batches))
+	for _, b := range batches {
+		if len(b.Payloads) > 0 {
+			out = append(out, &b.Batch)
+		}
+	}
+	return out
 }
 
 // PutRecords stores up to 500 records. Those of a shard are stored together, in their order; each result tells whether
@@ -139,12 +146,7 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 	for _, b := range batches {
 		b.throttle(s.Now())
 	}
-	var wg sync.WaitGroup
-	for _, b := range batches[1:] {
-		wg.Go(b.put)
-	}
-	batches[0].put()
-	wg.Wait()
+	s.journal.Append(logBatches(batches)...)
 	out := &model.PutRecordsOutput{
 		FailedRecordCount: new(int32(0)), Records: make([]model.PutRecordsResultEntry, len(in.Records)), EncryptionType: x.shownEncryption(),
 	}
@@ -166,23 +168,18 @@ func (s *Service) tell(k key, b *batch, out *model.PutRecordsOutput) {
 		e := errThroughput(k, b.lane.id())
 		fail(b.refused, e.Code, e.Message)
 	}
-	if b.err != nil {
-		fail(b.places, "InternalFailure", s.failure(k, b.err))
+	if b.Err != nil {
+		fail(b.places, "InternalFailure", s.failure(k, b.Err))
 		return
 	}
-	id, size := b.lane.id(), 0
-	for _, p := range b.payloads {
+	size := 0
+	for _, p := range b.Payloads {
 		size += len(p) - payloadHeader
 	}
-	b.lane.traffic.count(len(b.payloads), size)
+	b.lane.traffic.count(len(b.Payloads), size)
+	id, numbers := b.lane.id(), b.lane.numbers(b.First, b.Time, len(b.places))
 	for n, i := range b.places {
-		out.Records[i] = model.PutRecordsResultEntry{ShardId: &id, SequenceNumber: new(b.lane.number(b.ordinal+uint64(n), b.arrived).String())}
-	}
-}
-
-func (b *batch) put() {
-	if len(b.payloads) > 0 {
-		b.ordinal, b.arrived, b.err = b.lane.put(b.payloads...)
+		out.Records[i] = model.PutRecordsResultEntry{ShardId: &id, SequenceNumber: &numbers[n]}
 	}
 }
 
@@ -192,20 +189,24 @@ func (b *batch) throttle(now time.Time) {
 		return
 	}
 	kept := 0
-	for i, p := range b.payloads {
+	for i, p := range b.Payloads {
 		if !b.lane.quota.write(now, len(p)-payloadHeader) {
 			b.refused = append(b.refused, b.places[i])
 			continue
 		}
-		b.places[kept], b.payloads[kept] = b.places[i], p
+		b.places[kept], b.Payloads[kept] = b.places[i], p
 		kept++
 	}
-	b.places, b.payloads = b.places[:kept], b.payloads[:kept]
+	b.places, b.Payloads = b.places[:kept], b.Payloads[:kept]
 }
 
 // divide checks the records and sorts them by shard.
 func (x *state) divide(records []model.PutRecordsRequestEntry) ([]*batch, error) {
-	byLane := map[*lane]*batch{}
+	byLane, size := map[*lane]*batch{}, 0
+	for i := range records {
+		size += payloadHeader + len(orEmpty(records[i].PartitionKey)) + len(records[i].Data)
+	}
+	arena := make([]byte, 0, size)
 	var batches []*batch
 	total := 0
 	for i, r := range records {
@@ -222,11 +223,13 @@ func (x *state) divide(records []model.PutRecordsRequestEntry) ([]*batch, error)
 		}
 		b := byLane[l]
 		if b == nil {
-			b = &batch{lane: l}
+			b = &batch{Batch: seglog.Batch{Log: l.log}, lane: l}
 			byLane[l], batches = b, append(batches, b)
 		}
 		b.places = append(b.places, i)
-		b.payloads = append(b.payloads, encodePayload(orEmpty(r.PartitionKey), r.Data, x.Encryption))
+		at := len(arena)
+		arena = appendPayload(arena, orEmpty(r.PartitionKey), r.Data, x.Encryption)
+		b.Payloads = append(b.Payloads, arena[at:])
 	}
 	return batches, nil
 }

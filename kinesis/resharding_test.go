@@ -352,7 +352,7 @@ func TestNoShardClosesDuringAPut(t *testing.T) {
 		st.door.RUnlock()
 		runtime.Gosched()
 	}
-	if _, _, err := x.open[0].put(encodePayload("a", []byte("1"), model.EncryptionTypeNONE)); err != nil {
+	if _, _, err := x.open[0].put(appendPayload(nil, "a", []byte("1"), model.EncryptionTypeNONE)); err != nil {
 		t.Fatal(err)
 	}
 	select {

@@ -29,7 +29,9 @@ const (
 	mask36          = 1<<36 - 1
 )
 
-func (q sequence) String() string {
+func (q sequence) String() string { return string(q.appendTo(make([]byte, 0, sequenceDigits))) }
+
+func (q sequence) appendTo(b []byte) []byte {
 	at := uint64(q.arrived) & mask36
 	w0 := sequenceVersion | uint64(uint32(q.shard))<<4 | at<<36
 	w1 := at>>28 | uint64(q.mark)<<8 | q.ordinal<<16
@@ -39,18 +41,16 @@ func (q sequence) String() string {
 	q0, low := bits.Div64(r, w0, chunk)
 	high, middle := bits.Div64(q1, q0, chunk)
 
-	b := make([]byte, 0, sequenceDigits)
 	b = appendDigits(b, high, sequenceDigits-2*chunkDigits)
 	b = appendDigits(b, middle, chunkDigits)
-	return string(appendDigits(b, low, chunkDigits))
+	return appendDigits(b, low, chunkDigits)
 }
 
+const zeros = "0000000000000000000"
+
 func appendDigits(b []byte, v uint64, width int) []byte {
-	start := len(b)
-	for range width {
-		b = append(b, '0')
-	}
-	for i := start + width - 1; i >= start; i-- {
+	b = append(b, zeros[:width]...)
+	for i := len(b) - 1; v > 0; i-- {
 		b[i] = byte('0' + v%10)
 		v /= 10
 	}

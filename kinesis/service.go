@@ -25,14 +25,16 @@ type Config struct {
 
 	// ValidatePolicy refuses a resource policy that cannot be evaluated.
 	ValidatePolicy func(document string) error
-
+	// NoSync acknowledges records when the operating system has them: they survive kill -9, not a loss of power.
+	NoSync bool
 	Limits bool // enforce AWS's limits of throughput, call rates and changes at the same time or within a day
 }
 
 // Service serves the model's API. All methods may be called at the same time.
 type Service struct {
 	Config
-	sealer sealer
+	sealer  sealer
+	journal *seglog.Journal // of all shards
 
 	mu      sync.RWMutex // of streams; short
 	streams map[key]*stream
@@ -75,8 +77,12 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	if err := s.loadCommitments(ctx); err != nil {
 		return nil, fmt.Errorf("kinesis: %w", err)
 	}
-	if err := s.loadStreams(ctx); err != nil {
+	s.journal, err = seglog.OpenJournal(s.Dir, seglog.JournalOptions{NoSync: c.NoSync, Report: s.torn, FS: c.Files})
+	if err != nil {
 		return nil, fmt.Errorf("kinesis: %w", err)
+	}
+	if err := s.loadStreams(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("kinesis: %w", err), s.journal.Close())
 	}
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
@@ -97,7 +103,7 @@ func (s *Service) Close() error {
 			err = errors.Join(err, l.log.Close())
 		}
 	}
-	return err
+	return errors.Join(err, s.journal.Close())
 }
 
 // loadSecret gives the key of the tokens, which outlives the server: iterators stay good over a restart.
@@ -154,7 +160,9 @@ func (s *Service) deleteStream(ctx context.Context, k key) error {
 }
 
 func (s *Service) newLog(streamID string, index int) *seglog.Log {
-	return seglog.New(filepath.Join(s.Dir, streamID, shardID(index)), seglog.Options{Now: s.Now, FS: s.Files, Report: func(t seglog.Tear) {
-		s.Log.Warn("a crash left an unfinished write, which nobody was told of; it was cut off", "file", t.Path, "offset", t.Offset, "bytes", t.Lost)
-	}})
+	return seglog.New(filepath.Join(s.Dir, streamID, shardID(index)), seglog.Options{Now: s.Now, Journal: s.journal, Report: s.torn})
+}
+
+func (s *Service) torn(t seglog.Tear) {
+	s.Log.Warn("a crash left an unfinished write, which nobody was told of; it was cut off", "file", t.Path, "offset", t.Offset, "bytes", t.Lost)
 }

@@ -183,9 +183,9 @@ func FuzzParseSequence(f *testing.F) {
 }
 
 func FuzzDecodePayload(f *testing.F) {
-	f.Add(encodePayload("key", []byte("data"), model.EncryptionTypeKMS))
+	f.Add(appendPayload(nil, "key", []byte("data"), model.EncryptionTypeKMS))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if k, d, e, err := decodePayload(b); err == nil && string(encodePayload(k, d, e)) != string(b) {
+		if k, d, e, err := decodePayload(b); err == nil && string(appendPayload(nil, k, d, e)) != string(b) {
 			t.Fatalf("%x", b)
 		}
 	})
@@ -226,7 +226,7 @@ func TestLifeOfAStream(t *testing.T) {
 		wantError(t, err, model.ResourceNotFoundException, "not found")
 		create(t, s, ctx, *name, 1)
 		synctest.Wait()
-		if dirs, err := filepath.Glob(filepath.Join(s.Dir, "*")); err != nil || len(dirs) != 0 {
+		if dirs, err := filepath.Glob(filepath.Join(s.Dir, "*", "shardId-*")); err != nil || len(dirs) != 0 {
 			t.Fatalf("records of the deleted stream are left: %v %v", dirs, err)
 		}
 	})

@@ -27,9 +27,10 @@ type subscription struct {
 	consumer string // ARN
 	shard    string
 	began    time.Time
-	ended    chan struct{} // closed by the one who ends it from outside
-	reason   error         // after ended
-	sent     *pace         // nil: as fast as the subscriber takes
+	ended    chan struct{}      // closed by the one who ends it from outside
+	reason   error              // after ended
+	cut      context.CancelFunc // ends the wait for a subscriber that does not read
+	sent     *pace              // nil: as fast as the subscriber takes
 }
 
 type subscriptionKey struct{ consumer, shard string }
@@ -89,6 +90,7 @@ func (s *subscriptions) endAll(reason error) {
 func (x *subscription) end(reason error) {
 	x.reason = reason
 	close(x.ended)
+	x.cut()
 }
 
 // SubscribeToShard pushes records as soon as they are durable, for five minutes. It reads no faster than the
@@ -121,13 +123,17 @@ func (s *Service) SubscribeToShard(ctx context.Context, in *model.SubscribeToSha
 	if s.Limits {
 		sub.sent = new(pace)
 	}
+	reading, cut := context.WithTimeout(ctx, subscriptionLife)
+	sub.cut = cut
 	if err := s.subs.begin(sub); err != nil {
+		cut()
 		return nil, err
 	}
 	context.AfterFunc(ctx, func() { s.subs.forget(sub) }) // also when nobody ever reads the stream
-	return &model.SubscribeToShardOutput{EventStream: wire.EventStream(func(ctx context.Context, send func(any) error) error {
+	return &model.SubscribeToShardOutput{EventStream: wire.EventStream(func(ctx context.Context, send func(context.Context, any) error) error {
+		defer cut()
 		defer s.subs.forget(sub)
-		return s.push(ctx, sub, l, from, send)
+		return s.push(ctx, sub, l, from, func(event any) error { return send(reading, event) })
 	})}, nil
 }
 

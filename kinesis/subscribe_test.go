@@ -32,7 +32,7 @@ func subscribe(t testing.TB, s *Service, ctx context.Context, arn *string, p mod
 	}
 	l := &listener{cancel: cancel, done: make(chan error, 1)}
 	go func() {
-		l.done <- out.EventStream(ctx, func(e any) error {
+		l.done <- out.EventStream(ctx, func(_ context.Context, e any) error {
 			if take != nil {
 				take()
 			}

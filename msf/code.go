@@ -15,12 +15,14 @@ import (
 	"strings"
 
 	"drey/app"
+	"drey/app/appdb"
 	"drey/flink"
 	msf "drey/model/kinesisanalyticsv2"
 )
 
 const (
 	maxCode      = 512 << 20 // developer guide, "Quota"
+	staging      = ".staging-"
 	s3ARN        = "arn:aws:s3:::"
 	unreadable   = "Please check the role provided or validity of S3 location you provided. We are unable to get the specified fileKey: %s in the specified bucket: %s"
 	notAssumable = "Kinesis Analytics service doesn't have sufficient privileges to assume the role %s"
@@ -46,7 +48,7 @@ func (s *Service) stage(ctx context.Context, account, arn string, next *app.Conf
 		}
 	}
 	defer body.Close()
-	tmp, err := os.CreateTemp(s.CodeDir, ".staging-")
+	tmp, err := os.CreateTemp(s.CodeDir, staging)
 	if err != nil {
 		return err
 	}
@@ -62,6 +64,34 @@ func (s *Service) stage(ctx context.Context, account, arn string, next *app.Conf
 }
 
 func (s *Service) staged(c *app.Code) string { return filepath.Join(s.CodeDir, c.SHA256+".jar") }
+
+// Sweep removes code that no version of any application names, and what was being staged when the last server ended. It must
+// be called before requests are served. Versions stay as long as their application, and so does their code.
+func (s *Service) Sweep(ctx context.Context) error {
+	var named map[string]bool
+	err := s.DB.Read(ctx, func(tx *appdb.Tx) (err error) {
+		named, err = tx.Codes()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, pattern := range []string{staging + "*", "*.jar"} {
+		found, err := filepath.Glob(filepath.Join(s.CodeDir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, file := range found {
+			if named[strings.TrimSuffix(filepath.Base(file), ".jar")] {
+				continue
+			}
+			if err := os.Remove(file); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 // checkCode tells why an archive cannot run as the configuration wants it: the properties say whether it is one of Python.
 func (s *Service) checkCode(c *app.Configuration, path string) error {

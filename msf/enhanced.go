@@ -19,6 +19,7 @@ func (s *Service) CreateSnapshot(ctx context.Context, in *msf.CreateSnapshotInpu
 		return nil, err
 	}
 	op, k := s.onEnhanced(snap, app.CreateSnapshot), key(ctx, in.ApplicationName)
+	health := s.health(ctx, k, app.ToSnapshot)
 	err = s.DB.Write(ctx, func(tx *appdb.Tx) error {
 		a, err := tx.Application(k)
 		if errors.Is(err, appdb.ErrNotFound) {
@@ -27,7 +28,7 @@ func (s *Service) CreateSnapshot(ctx context.Context, in *msf.CreateSnapshotInpu
 		if err != nil {
 			return err
 		}
-		if err := s.snapshottable(tx, a); err != nil {
+		if err := snapshottable(tx, a, health); err != nil {
 			return err
 		}
 		snap.Application, snap.ApplicationID, snap.AppCreated = a.Name, a.ID, a.Created
@@ -44,7 +45,7 @@ func (s *Service) CreateSnapshot(ctx context.Context, in *msf.CreateSnapshotInpu
 }
 
 // snapshottable refuses an application that no enhanced snapshot can be taken of.
-func (s *Service) snapshottable(tx *appdb.Tx, a *app.Application) error {
+func snapshottable(tx *appdb.Tx, a *app.Application, health app.Health) error {
 	c := a.Version.Configuration
 	switch {
 	case !app.Enhances(c.Runtime):
@@ -63,7 +64,7 @@ func (s *Service) snapshottable(tx *appdb.Tx, a *app.Application) error {
 			return msf.LimitExceededException.Errorf("The snapshot %s of application %s is being created: there can be one at a time", other.Name, a.Name)
 		}
 	}
-	if !s.Keeper.Healthy(a.Key) {
+	if health != app.Up {
 		return msf.InvalidApplicationConfigurationException.Errorf(downtime, a.Name)
 	}
 	return nil

@@ -45,7 +45,7 @@ func initiator(snap *app.Enhanced) msf.SnapshotInitiator {
 	return msf.SnapshotInitiatorUSER
 }
 
-// one refuses more than one filter.
+// oneFilter refuses more than one filter.
 func oneFilter(filters ...string) error {
 	n := 0
 	for _, f := range filters {

@@ -89,6 +89,7 @@ func applicationScenes() []scene {
 		}, asItIs},
 		{"StopApplication", model.InvalidApplicationConfigurationException, standing(app.Running, false), asItIs}, // its job is down
 		{"StopApplication", model.ResourceInUseException, created, on(func(in *model.StopApplicationInput) { in.Force = new(true) })},
+		{"UpdateApplication", model.InvalidApplicationConfigurationException, silent, asItIs},
 		{"RollbackApplication", model.InvalidRequestException, standing(app.Running, false), asItIs}, // nothing ran before
 		{"RollbackApplication", model.ResourceInUseException, created, asItIs},
 		{"DiscoverInputSchema", model.UnsupportedOperationException, empty, asItIs},
@@ -149,7 +150,6 @@ var unreachable = []struct {
 	{"InvalidRequestException", "its two members have constraints, which are checked alike for all operations, with InvalidArgumentException", []string{"ListApplications"}},
 	{"InvalidApplicationConfigurationException", "the job goes on, so that none of its configuration is in question", []string{
 		"AddApplicationCloudWatchLoggingOption", "DeleteApplicationCloudWatchLoggingOption", "AddApplicationVpcConfiguration", "DeleteApplicationVpcConfiguration", "DeleteApplication"}},
-	{"InvalidApplicationConfigurationException", "a job that is down goes on from its newest checkpoint", []string{"UpdateApplication"}},
 	{"LimitExceededException", "an update makes no resource; KPUs over the limit are an InvalidArgumentException as in CreateApplication", []string{"UpdateApplication"}},
 	{"LimitExceededException", "imports are not limited", []string{"ImportSnapshot"}},
 	{"TooManyTagsException", "removing makes fewer", []string{"UntagResource"}},

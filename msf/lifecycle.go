@@ -17,6 +17,16 @@ const downtime = "Failed to take snapshot for the application %s at this moment.
 	"Please check the application's CloudWatch metrics or CloudWatch logs for any possible errors and retry the request. " +
 	"You can also retry the request after disabling the snapshots in the Managed Service for Apache Flink console or by updating the ApplicationSnapshotConfiguration through the AWS SDK"
 
+// health tells how the job of an application is that takes a request. It is asked before a change begins: the answer may take
+// a while, and changes wait for one another.
+func (s *Service) health(ctx context.Context, k app.Key, r app.Request) app.Health {
+	a, err := s.DB.Application(ctx, k)
+	if err != nil || a.Run == nil || !a.Status().Allows(r) {
+		return app.NotKnown // which the change finds as well, and refuses
+	}
+	return s.Keeper.Health(ctx, k)
+}
+
 // StartApplication begins a start. The job restores from the latest snapshot unless asked otherwise; without any it begins
 // empty.
 func (s *Service) StartApplication(ctx context.Context, in *msf.StartApplicationInput) (*msf.StartApplicationOutput, error) {
@@ -108,10 +118,14 @@ func (s *Service) readable(from string, a *app.Application) error {
 
 // StopApplication begins a stop: with a snapshot if they are enabled, at once if forced.
 func (s *Service) StopApplication(ctx context.Context, in *msf.StopApplicationInput) (*msf.StopApplicationOutput, error) {
-	k := key(ctx, in.ApplicationName)
+	k, force := key(ctx, in.ApplicationName), in.Force != nil && *in.Force
+	health := app.NotKnown
+	if !force {
+		health = s.health(ctx, k, app.ToStop)
+	}
 	var op *app.Operation
 	_, err := s.update(ctx, k, func(tx *appdb.Tx, a *app.Application) error {
-		if in.Force != nil && *in.Force {
+		if force {
 			return s.forceStop(tx, a, &op)
 		}
 		if err := allow(a, app.ToStop); err != nil {
@@ -120,10 +134,8 @@ func (s *Service) StopApplication(ctx context.Context, in *msf.StopApplicationIn
 		if err := s.interrupt(tx, a); err != nil {
 			return err
 		}
-		if a.Version.Configuration.Snapshots {
-			if !s.Keeper.Healthy(k) {
-				return msf.InvalidApplicationConfigurationException.Errorf(downtime, a.Name)
-			}
+		if a.Version.Configuration.Snapshots && health != app.Up {
+			return msf.InvalidApplicationConfigurationException.Errorf(downtime, a.Name)
 		}
 		op = s.begin(a, app.Stop)
 		if a.Version.Configuration.Snapshots {

@@ -29,7 +29,7 @@ func (s *Service) AddApplicationCloudWatchLoggingOption(ctx context.Context, in 
 		if len(c.Logging) > 0 {
 			return errOneLoggingOption
 		}
-		c.Logging = []app.LoggingOption{{ID: fmt.Sprintf("%d.1", a.Version.ID+1), StreamARN: *in.CloudWatchLoggingOption.LogStreamARN}}
+		c.Logging = []app.LoggingOption{{ID: fmt.Sprintf("%d.1", a.Next()), StreamARN: *in.CloudWatchLoggingOption.LogStreamARN}}
 		return nil
 	})
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *Service) reconfigure(ctx context.Context, name *string, version *int64,
 // noteVersion stores a version that takes effect at once; a running job is counted as running it.
 func (s *Service) noteVersion(tx *appdb.Tx, a *app.Application, next app.Configuration) (*app.Operation, error) {
 	from, now := a.Version.ID, s.now()
-	a.Version = app.Version{ID: from + 1, Token: appdb.NewToken(), Created: now, UpdatedFrom: from, Ran: a.Version.Ran && a.Run != nil, Configuration: next}
+	a.Version = app.Version{ID: a.Number(), Token: appdb.NewToken(), Created: now, UpdatedFrom: from, Ran: a.Version.Ran && a.Run != nil, Configuration: next}
 	a.Updated = now
 	if a.Run != nil {
 		a.Run.Version = a.Version.ID

@@ -75,6 +75,23 @@ func standing(status app.Status, enhanced bool) func(*world) {
 	}
 }
 
+// silent has a job whose JobManager lives and does not answer.
+func silent(w *world) {
+	w.create("orders")
+	w.must(w.call("StartApplication", requests()["StartApplication"]))
+	k := app.Key{Account: account, Region: "us-east-1", Name: "orders"}
+	for placed := false; !placed; time.Sleep(time.Millisecond) {
+		a, err := w.DB.Application(w.ctx(), k)
+		w.must(err)
+		placed = a.Run != nil && a.Run.Placed
+	}
+	_, err := w.DB.Update(w.ctx(), k, func(_ *appdb.Tx, a *app.Application) error {
+		a.Operation, a.Run.Reached = nil, time.Now()
+		return nil
+	})
+	w.must(err)
+}
+
 // snapshots gives the application some in a status.
 func snapshots(n int, status string) func(*world) {
 	return func(w *world) {

@@ -18,7 +18,8 @@ import (
 // Keeper keeps applications as they are stored.
 type Keeper interface {
 	Poke(app.Key)
-	Healthy(app.Key) bool
+	// Health tells whether the application's job is up; it may wait a few seconds to know.
+	Health(context.Context, app.Key) app.Health
 	// Checkpoint gives the path of the newest completed checkpoint of the application's job; "" = it has none.
 	Checkpoint(a *app.Application) string
 	PokeSnapshots()

@@ -42,6 +42,7 @@ type world struct {
 	*msf.Service
 	objects map[string][]byte
 	shelf   *shelf
+	codeDir string
 }
 
 func newWorld(t *testing.T) *world {
@@ -53,6 +54,7 @@ func newWorld(t *testing.T) *world {
 	db, err := appdb.Open(t.Context(), store)
 	w.must(err)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	w.codeDir = dir
 	machine := &sim.Machine{}
 	keeper, err := reconcile.Open(t.Context(), reconcile.Config{
 		DB: db, Driver: machine.Open(), Tokens: w, Telemetry: w, StateDir: dir, CodeDir: dir, SnapshotDir: filepath.Join(dir, "snapshots"), Objects: w.shelf, KPUMemory: 1 << 30, Log: log, Now: time.Now,

@@ -14,6 +14,7 @@ const maxSnapshots = 1000
 // CreateApplicationSnapshot asks for a snapshot of a running application.
 func (s *Service) CreateApplicationSnapshot(ctx context.Context, in *msf.CreateApplicationSnapshotInput) (*msf.CreateApplicationSnapshotOutput, error) {
 	k := key(ctx, in.ApplicationName)
+	health := s.health(ctx, k, app.ToSnapshot)
 	_, err := s.update(ctx, k, func(tx *appdb.Tx, a *app.Application) error {
 		if !a.Status().Allows(app.ToSnapshot) {
 			return msf.InvalidRequestException.Errorf("Application %s is in %s status. Snapshot creation is only allowed when application is in RUNNING status", a.Name, a.Status())
@@ -33,7 +34,7 @@ func (s *Service) CreateApplicationSnapshot(ctx context.Context, in *msf.CreateA
 		if len(all) >= maxSnapshots {
 			return msf.LimitExceededException.Errorf("The application %s has the maximum of %d snapshots; delete some", a.Name, maxSnapshots)
 		}
-		if !s.Keeper.Healthy(k) {
+		if health != app.Up {
 			return msf.InvalidApplicationConfigurationException.Errorf(downtime, a.Name)
 		}
 		return tx.PutSnapshot(a.ID, &app.Snapshot{

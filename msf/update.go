@@ -32,12 +32,13 @@ func (s *Service) UpdateApplication(ctx context.Context, in *msf.UpdateApplicati
 	if err := s.prepare(ctx, before, next, inline, in); err != nil {
 		return nil, err
 	}
+	health := s.health(ctx, k, app.ToUpdate)
 	var op *app.Operation
 	a, err := s.update(ctx, k, func(tx *appdb.Tx, a *app.Application) error {
 		if a.Version.Token != before.Version.Token {
 			return stale(a)
 		}
-		op, err = s.change(tx, a, *next, in.RunConfigurationUpdate)
+		op, err = s.change(tx, a, *next, in.RunConfigurationUpdate, health)
 		return err
 	})
 	if err != nil {
@@ -202,7 +203,7 @@ func (s *Service) prepare(ctx context.Context, a *app.Application, next *app.Con
 }
 
 // change stores the new version. Whether the keeper has to act depends on whether a job runs.
-func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuration, rc *msf.RunConfigurationUpdate) (op *app.Operation, err error) {
+func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuration, rc *msf.RunConfigurationUpdate, health app.Health) (op *app.Operation, err error) {
 	if err := allow(a, app.ToUpdate); err != nil {
 		return nil, err
 	}
@@ -210,7 +211,7 @@ func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuratio
 		return nil, err
 	}
 	previous, now, first := a.Version, s.now(), snapshotFirst(a, &next)
-	a.Version = app.Version{ID: previous.ID + 1, Token: appdb.NewToken(), Created: now, UpdatedFrom: previous.ID, Configuration: next}
+	a.Version = app.Version{ID: a.Number(), Token: appdb.NewToken(), Created: now, UpdatedFrom: previous.ID, Configuration: next}
 	a.Updated = now
 	if err := tx.PutVersion(a.ID, &a.Version); err != nil {
 		return nil, err
@@ -227,7 +228,7 @@ func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuratio
 			return nil, err
 		}
 	}
-	return op, s.wantRestart(tx, a, op, first, rc)
+	return op, s.wantRestart(tx, a, op, first, rc, health)
 }
 
 // snapshotFirst tells whether an update begins with a snapshot. One that disables snapshots does not: it is the documented
@@ -238,8 +239,9 @@ func snapshotFirst(a *app.Application, next *app.Configuration) bool {
 
 // wantRestart says where the new job's state will come from. The run configuration is the update's own, never the one
 // before: what is left out is reset (API reference, "FlinkRunConfiguration"). A job that is down cannot be stopped with a
-// snapshot, for which AWS refuses its update: here it goes on from its newest checkpoint.
-func (s *Service) wantRestart(tx *appdb.Tx, a *app.Application, op *app.Operation, snapshots bool, rc *msf.RunConfigurationUpdate) (err error) {
+// snapshot, for which AWS refuses its update: here it goes on where Flink's own restart would, and the answer says where that
+// is. One that may be up loses no state because nobody could ask it.
+func (s *Service) wantRestart(tx *appdb.Tx, a *app.Application, op *app.Operation, snapshots bool, rc *msf.RunConfigurationUpdate, health app.Health) (err error) {
 	if rc == nil {
 		rc = &msf.RunConfigurationUpdate{}
 	}
@@ -248,7 +250,10 @@ func (s *Service) wantRestart(tx *appdb.Tx, a *app.Application, op *app.Operatio
 	}
 	op.Check = checkable(&op.Previous.Configuration, &a.Version.Configuration) && !op.Wanted.AllowNonRestored &&
 		op.Wanted.Type != string(msf.ApplicationRestoreTypeSKIP_RESTORE_FROM_SNAPSHOT)
-	down := snapshots && !s.Keeper.Healthy(a.Key)
+	if snapshots && health == app.NotKnown && op.Wanted.Type != string(msf.ApplicationRestoreTypeSKIP_RESTORE_FROM_SNAPSHOT) {
+		return msf.InvalidApplicationConfigurationException.Errorf(downtime, a.Name)
+	}
+	down := snapshots && health != app.Up
 	if snapshots && !down {
 		op.Snapshot = snapshotName("UPDATEAPPLICATION", a, op.Start)
 	}
@@ -260,8 +265,11 @@ func (s *Service) wantRestart(tx *appdb.Tx, a *app.Application, op *app.Operatio
 	}
 	op.Wanted.Path, op.Wanted.Snapshot, op.Wanted.SnapshotARN = "", "", ""
 	op.Latest, op.Down = snapshots && !down, down
-	if path := s.Keeper.Checkpoint(a); down && path != "" {
-		op.Wanted.Snapshot = app.CheckpointName(path)
+	if down {
+		op.Wanted.Snapshot = a.Run.Restore.Snapshot
+		if path := s.Keeper.Checkpoint(a); path != "" {
+			op.Wanted.Snapshot = app.CheckpointName(path)
+		}
 	}
 	return nil
 }

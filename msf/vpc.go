@@ -33,7 +33,7 @@ func (s *Service) AddApplicationVpcConfiguration(ctx context.Context, in *msf.Ad
 		if len(c.VPC) > 0 {
 			return errOneVPC
 		}
-		v, err := newVPC(fmt.Sprintf("%d.1", a.Version.ID+1), in.VpcConfiguration)
+		v, err := newVPC(fmt.Sprintf("%d.1", a.Next()), in.VpcConfiguration)
 		c.VPC = []app.VPC{v}
 		return err
 	})

@@ -44,6 +44,8 @@ func (l *loop) act(ctx context.Context, a *app.Application, s sight, step app.St
 		return l.erase(ctx, a)
 	case app.Report:
 		return l.reportFailure(ctx, a, step.Error)
+	case app.Finish:
+		l.abandon() // main() of code that is refused may run on for ever
 	}
 	return l.note(ctx, a, step)
 }
@@ -100,7 +102,7 @@ func (l *loop) note(ctx context.Context, a *app.Application, step app.Step) erro
 	})
 	told := (step.Kind == app.Finish || step.Kind == app.RollBack) && a.Operation.Fault != "" // when the fault was noted
 	if err == nil && step.Error != "" && !told {
-		l.Telemetry.Record(ctx, a, "CodeError.InvalidApplicationCode", step.Error)
+		l.Telemetry.Record(ctx, a, codeApplication, step.Error)
 	}
 	return err
 }
@@ -197,7 +199,7 @@ func (l *loop) ensureCluster(ctx context.Context, a *app.Application, s sight) e
 	}
 	for _, p := range s.report.Processes {
 		if !p.Alive && p.Exit != "" {
-			l.Telemetry.Record(ctx, a, "CodeError.InvalidApplicationCode", p.Name+" ended and is started again: "+p.Exit)
+			l.tell(ctx, a, p.Name+" ended and is started again: "+p.Exit)
 		}
 	}
 	h, err := l.Driver.Ensure(ctx, s.spec)
@@ -215,14 +217,6 @@ func (l *loop) ensureCluster(ctx context.Context, a *app.Application, s sight) e
 		a.Cluster.Handle, a.Run.Placed = raw, true
 		return nil
 	})
-}
-
-// fail ends the operation in progress with err; without one the error is the server's to log.
-func (l *loop) fail(ctx context.Context, a *app.Application, err error) error {
-	if a.Operation == nil || ctx.Err() != nil {
-		return err
-	}
-	return l.note(ctx, a, app.Step{Kind: app.Fail, Error: flink.Failure(err)})
 }
 
 func (l *loop) stopCluster(ctx context.Context, a *app.Application, s sight) error {
@@ -284,7 +278,7 @@ func (l *loop) takeSavepoint(ctx context.Context, a *app.Application, s sight) e
 	err := l.store(ctx, a, func(tx *appdb.Tx, a *app.Application) error {
 		a.Operation.Trigger, a.Operation.StepFrom = trigger, now
 		return l.beginSnapshot(tx, a, &app.Snapshot{
-			Name: a.Operation.Snapshot, Status: app.SnapshotCreating, Version: a.Run.Version, Runtime: a.Version.Configuration.Runtime,
+			Name: a.Operation.Snapshot, Status: app.SnapshotCreating, Version: a.Run.Version, Runtime: runtimeOf(a),
 			Created: now, Trigger: trigger,
 		})
 	})
@@ -292,6 +286,14 @@ func (l *loop) takeSavepoint(ctx context.Context, a *app.Application, s sight) e
 		return err
 	}
 	return l.askSavepoint(ctx, a, s, trigger)
+}
+
+// runtimeOf is the runtime of the job that runs: of an update's old one that is not the current version's.
+func runtimeOf(a *app.Application) string {
+	if op := a.Operation; op.Previous != nil {
+		return op.Previous.Configuration.Runtime
+	}
+	return a.Version.Configuration.Runtime
 }
 
 // askSavepoint asks Flink to stop the job with a savepoint. What Flink refuses fails the operation; what did not arrive
@@ -347,7 +349,7 @@ func (l *loop) erase(ctx context.Context, a *app.Application) error {
 // reportFailure tells the log about a root exception, once.
 func (l *loop) reportFailure(ctx context.Context, a *app.Application, exception string) error {
 	l.Log.Warn("the job fails and is restarted", "application", a.Name, "exception", firstLine(exception))
-	l.Telemetry.Record(ctx, a, "CodeError.InvalidApplicationCode", exception)
+	l.tell(ctx, a, exception)
 	return l.store(ctx, a, func(_ *appdb.Tx, a *app.Application) error {
 		if a.Run != nil {
 			a.Run.LastError = exception

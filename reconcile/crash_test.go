@@ -120,12 +120,13 @@ func fall(h *house) {
 // job; end of the cluster. fall: cluster and job; checkpoint, savepoint, end of the cluster, another cluster, job; cancellation, end of
 // the cluster, another, job; checkpoint, savepoint, cluster, main() that throws, end of the cluster, another, job; end of the cluster.
 // enhance: cluster and job; savepoint; an object written, an object read; savepoint and end of the cluster; cluster and job;
-// savepoint, cluster, job; end of the cluster.
+// savepoint, cluster, job; end of the cluster. mishap: cluster and job; savepoint; check, checkpoint, savepoint, cluster, job; another
+// JobManager, job; check, cancellation, cluster, job; end of the cluster; another cluster, its end.
 var lives = []struct {
 	name    string
 	live    func(*house)
 	effects int
-}{{"live", live, 13}, {"fall", fall, 19}, {"enhance", enhance, 15}}
+}{{"live", live, 13}, {"fall", fall, 19}, {"enhance", enhance, 15}, {"mishap", mishap, 17}}
 
 // TestLife lives without trouble, and tells the other tests how many effects there are to die after.
 func TestLife(t *testing.T) {

@@ -23,6 +23,7 @@ import (
 	"drey/flink/flinktest"
 	msfmodel "drey/model/kinesisanalyticsv2"
 	"drey/msf"
+	"drey/runtimes"
 	"drey/store/sql"
 	"drey/wire"
 )
@@ -48,6 +49,7 @@ type house struct {
 	vault   *vault
 	bucket  bucket
 	records []string
+	checker string // path of the state check; "" = there is none
 
 	mu      sync.Mutex         // of the next three, which Flink's side reads as well
 	effects int                // things done to the machine and to Flink
@@ -76,14 +78,12 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h.api = msf.Open(msf.Config{
-		DB: h.db, Keeper: h, Roles: h, Objects: h, CodeDir: h.dir, MaxKPUs: 64, Java: java, Compatible: compatible, Now: h.now, Runtime: func(string) error { return nil },
+		DB: h.db, Keeper: h, Roles: h, Objects: h, CodeDir: h.dir, MaxKPUs: 64, Java: java, Compatible: runtimes.Compatible, Now: h.now, Runtime: func(string) error { return nil },
 	})
 	h.restart()
 	t.Cleanup(func() { h.loop.abandon(); h.loop.wg.Wait(); h.loop.flinks.Close() })
 	return h
 }
-
-func compatible(string, string) error { return nil }
 
 func java(string) flink.Java { return flink.Java{Release: 11, ClassVersion: 61} }
 
@@ -98,10 +98,10 @@ func (h *house) restart() {
 	}
 	k := &Keeper{Config: Config{
 		DB: h.db, Driver: cutting{h.machine.Open(), h}, Tokens: h, Telemetry: h, StateDir: filepath.Join(h.dir, "state"), CodeDir: h.dir,
-		SnapshotDir: filepath.Join(h.dir, "snapshots"), Objects: h.bucket, KPUMemory: 1 << 30, StateChecker: func(string) string { return "" }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
+		SnapshotDir: filepath.Join(h.dir, "snapshots"), Objects: h.bucket, KPUMemory: 1 << 30, StateChecker: func(string) string { return h.checker }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
 	}}
 	k.ctx = h.Context()
-	h.loop = &loop{Keeper: k, key: app.Key{Account: account, Region: region, Name: name}, hint: make(chan struct{}, 1)}
+	h.loop = newLoop(k, app.Key{Account: account, Region: region, Name: name})
 	k.loops = map[app.Key]*loop{h.loop.key: h.loop}
 	h.vault = newVault(k)
 }
@@ -325,10 +325,11 @@ func (h *house) Checkpoint(a *app.Application) string                           
 func (h *house) JobPlan(context.Context, *app.Application) string                       { return "" }
 func (h *house) CheckServiceRole(context.Context, string, string, string, string) error { return nil }
 
-// Healthy looks as the keeper does.
-func (h *house) Healthy(app.Key) bool {
+// Health looks as the keeper does.
+func (h *house) Health(context.Context, app.Key) app.Health {
 	s, err := h.loop.observe(h.Context(), h.application())
-	return err == nil && s.healthy()
+	h.must(err)
+	return s.Health(h.application())
 }
 
 // OpenCode gives a small jar that depends on the key.

@@ -16,15 +16,16 @@ import (
 	"drey/flink"
 )
 
-// Tokens gives the token by which an application's processes get credentials of its role and report their metrics.
+// Tokens gives the token by which an application's processes get credentials of its role.
 type Tokens interface {
 	ApplicationToken(ctx context.Context, account, applicationARN, roleARN string) (string, error)
 	ForgetApplication(ctx context.Context, account, applicationARN string) error
 }
 
-// Telemetry follows running applications. Watch is called at every pass and must be cheap.
+// Telemetry follows running applications. Watch is called at every pass and must be cheap; reporter is the name under which the
+// application's processes report their metrics.
 type Telemetry interface {
-	Watch(a *app.Application, token string, r driver.Report)
+	Watch(a *app.Application, reporter string, r driver.Report)
 	Forget(a *app.Application)
 	// Record writes a service record into the application's log stream.
 	Record(ctx context.Context, a *app.Application, errorCode, message string)
@@ -96,7 +97,7 @@ func (k *Keeper) Poke(key app.Key) {
 	defer k.mu.Unlock()
 	l := k.loops[key]
 	if l == nil {
-		l = &loop{Keeper: k, key: key, hint: make(chan struct{}, 1)}
+		l = newLoop(k, key)
 		k.loops[key] = l
 		k.wg.Go(l.run)
 	}
@@ -106,12 +107,43 @@ func (k *Keeper) Poke(key app.Key) {
 	}
 }
 
-// Healthy tells whether the application's job was up at the last look.
-func (k *Keeper) Healthy(key app.Key) bool {
+// Health tells whether the application's job was up at the last look. Where that is not known it waits a little for a look
+// that tells.
+func (k *Keeper) Health(ctx context.Context, key app.Key) app.Health {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	for {
+		health, next := k.lastLook(key)
+		if health != app.NotKnown || next == nil {
+			return health
+		}
+		select {
+		case <-ctx.Done():
+			return app.NotKnown
+		case <-next:
+		}
+	}
+}
+
+// lastLook gives what the last look at an application saw, and a channel that is closed by the next; nil =
+// nobody looks.
+func (k *Keeper) lastLook(key app.Key) (app.Health, <-chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l := k.loops[key]
-	return l != nil && l.healthy
+	if l == nil {
+		return app.NotKnown, nil
+	}
+	return l.health, l.looked
+}
+
+// saw notes what a look has seen.
+func (l *loop) saw(health app.Health) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.health = health
+	close(l.looked)
+	l.looked = make(chan struct{})
 }
 
 // Checkpoint gives the path of the newest completed checkpoint of the application's job; "" = it has none.
@@ -157,24 +189,34 @@ const (
 	busyPause   = 100 * time.Millisecond
 	steadyPause = time.Second
 	errorPause  = 3 * time.Second
+	maxPause    = time.Minute // between tries of what fails again and again
 	never       = time.Duration(-1)
+	lookTimeout = 3 * time.Second // that a caller waits for a look which tells how a job is
 )
 
 // loop keeps one application.
 type loop struct {
 	*Keeper
-	key      app.Key
-	hint     chan struct{}
-	healthy  bool // guarded by Keeper.mu
-	bringing sync.Mutex
-	call     *call      // nil = none is under way
-	status   app.Status // as it was said last
-	token    string
-	tokenFor tokenOf
+	key       app.Key
+	hint      chan struct{}
+	health    app.Health    // at the last look; guarded by Keeper.mu
+	looked    chan struct{} // closed by the next look; guarded by Keeper.mu
+	failures  int           // passes that failed since one that found all well
+	told      told          // what the log knows already
+	collected string        // the job for which checkpoints of earlier ones were removed
+	bringing  sync.Mutex
+	call      *call      // nil = none is under way
+	status    app.Status // as it was said last
+	token     string
+	tokenFor  tokenOf
+}
+
+func newLoop(k *Keeper, key app.Key) *loop {
+	return &loop{Keeper: k, key: key, hint: make(chan struct{}, 1), looked: make(chan struct{})}
 }
 
 // tokenOf is what a token was given for.
-type tokenOf struct{ arn, role string }
+type tokenOf struct{ id, arn, role string }
 
 // run looks until the application is erased or the keeper closes.
 func (l *loop) run() {
@@ -189,7 +231,8 @@ func (l *loop) run() {
 		}
 		if err != nil && l.ctx.Err() == nil {
 			l.Log.Error("keep application", "application", l.key.Name, "error", err)
-			pause = errorPause
+			pause = retryPause(l.failures)
+			l.failures++
 		}
 		var timer <-chan time.Time
 		if pause != never {
@@ -204,11 +247,17 @@ func (l *loop) run() {
 	}
 }
 
+// retryPause is how long to wait after an error, when so many came before it.
+func retryPause(failures int) time.Duration {
+	return min(errorPause<<min(failures, 10), maxPause)
+}
+
 // forget ends the loop of an erased application, unless it was created anew meanwhile.
 func (l *loop) forget() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.hint) > 0 {
+		l.health = app.NotKnown
 		return false
 	}
 	delete(l.loops, l.key)
@@ -223,15 +272,17 @@ func (l *loop) pass(ctx context.Context) (time.Duration, error) {
 	}
 	s, err := l.observe(ctx, a)
 	if err != nil {
+		l.saw(app.NotKnown)
 		return 0, err
 	}
-	l.mu.Lock()
-	l.healthy = s.healthy()
-	l.mu.Unlock()
+	l.saw(s.Health(a))
 	if err := l.snapshots(ctx, a, &s); err != nil {
 		return 0, err
 	}
 	if err := l.enhanced(ctx, a, &s); err != nil {
+		return 0, err
+	}
+	if err := l.collect(a); err != nil {
 		return 0, err
 	}
 	if status := a.Status(); status != l.status {
@@ -244,6 +295,9 @@ func (l *loop) pass(ctx context.Context) (time.Duration, error) {
 	}
 	if err := l.act(ctx, a, s, step); err != nil {
 		return 0, err
+	}
+	if step.Kind == app.Idle {
+		l.failures = 0
 	}
 	return pause(a, step, s), nil
 }

@@ -272,6 +272,26 @@ func TestManualSnapshot(t *testing.T) {
 	}
 }
 
+// TestSnapshotIsReadBeforeItIsDeleted: a deletion waits for the start that restores from it.
+func TestSnapshotIsReadBeforeItIsDeleted(t *testing.T) {
+	h := running(t)
+	h.stop(false)
+	h.settled(app.Ready)
+	h.start()
+	s := h.snapshots()[0]
+	_, err := h.api.DeleteApplicationSnapshot(h.as(), &msfmodel.DeleteApplicationSnapshotInput{ApplicationName: new(name), SnapshotName: &s.Name, SnapshotCreationTimestamp: &s.Created})
+	h.must(err)
+	h.until("the job", func(*app.Application) bool { return len(h.jm.Submissions()) == 2 })
+	if _, err := os.Stat(strings.TrimPrefix(s.Path, "file://")); err != nil {
+		t.Errorf("the job began from %s: %v", h.lastSubmission().SavepointPath, err)
+	}
+	h.settled(app.Running)
+	h.until("its end", func(*app.Application) bool { return len(h.snapshots()) == 0 })
+	if _, err := os.Stat(strings.TrimPrefix(s.Path, "file://")); !os.IsNotExist(err) {
+		t.Errorf("the savepoint is left: %v", err)
+	}
+}
+
 // TestOpenAdopts opens a keeper with goroutines of its own on what an earlier server has left.
 func TestOpenAdopts(t *testing.T) {
 	h := newHouse(t)
@@ -320,4 +340,15 @@ func TestEraseKeepsNothing(t *testing.T) {
 		return err
 	})
 	h.must(err)
+}
+
+// TestOldOperationsGo when a new one comes.
+func TestOldOperationsGo(t *testing.T) {
+	h := running(t)
+	h.clock = h.clock.Add(app.OperationLife)
+	h.stop(false)
+	h.settled(app.Ready)
+	if all := h.operations(); len(all) != 1 || all[0].Kind != app.Stop {
+		t.Errorf("%d operations are left: %+v", len(all), all[0])
+	}
 }

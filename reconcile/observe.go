@@ -19,10 +19,6 @@ type sight struct {
 	snapshotting bool // a manual snapshot is under way
 }
 
-func (s sight) healthy() bool {
-	return s.Job != nil && s.Job.State == "RUNNING" && s.Job.Tasks > 0 && s.Job.Running == s.Job.Tasks
-}
-
 func (k *Keeper) handle(a *app.Application) (h driver.Handle, err error) {
 	return h, json.Unmarshal(a.Cluster.Handle, &h)
 }
@@ -71,7 +67,7 @@ func (l *loop) observe(ctx context.Context, a *app.Application) (s sight, err er
 		}
 	}
 	if a.Run != nil {
-		l.Telemetry.Watch(a, token, s.report)
+		l.Telemetry.Watch(a, reporter(token), s.report)
 	}
 	if s.JobManager {
 		s.flink = l.client(s.report)
@@ -86,9 +82,9 @@ func (l *loop) observe(ctx context.Context, a *app.Application) (s sight, err er
 	return s, nil
 }
 
-// applicationToken asks for the token once for each role.
+// applicationToken asks for the token once for each application and role.
 func (l *loop) applicationToken(ctx context.Context, a *app.Application) (string, error) {
-	wanted := tokenOf{a.ARN, a.Version.Configuration.Role}
+	wanted := tokenOf{a.ID, a.ARN, a.Version.Configuration.Role}
 	if l.tokenFor != wanted {
 		token, err := l.Tokens.ApplicationToken(ctx, a.Account, wanted.arn, wanted.role)
 		if err != nil {
@@ -147,5 +143,5 @@ func (l *loop) savepoint(ctx context.Context, s *sight, job, trigger string) *ap
 
 // alive tells whether Flink has the job and has not ended it.
 func (s sight) alive() bool {
-	return s.Job != nil && s.Job.State != "FINISHED" && s.Job.State != "FAILED" && s.Job.State != "CANCELED"
+	return s.Job != nil && !s.Job.Ended()
 }

@@ -32,7 +32,9 @@ func (l *loop) snapshots(ctx context.Context, a *app.Application, s *sight) erro
 			s.snapshotting = true
 			err = l.takeSnapshot(ctx, a, *s, snap)
 		case app.SnapshotDeleting:
-			err = l.deleteSnapshot(ctx, a, snap)
+			if !a.Uses(snap.Path) { // else it waits until the job has read it
+				err = l.deleteSnapshot(ctx, a, snap)
+			}
 		}
 		if err != nil {
 			return err
@@ -43,7 +45,10 @@ func (l *loop) snapshots(ctx context.Context, a *app.Application, s *sight) erro
 
 func (l *loop) takeSnapshot(ctx context.Context, a *app.Application, s sight, snap *app.Snapshot) error {
 	if a.Run == nil || a.Operation != nil && a.Operation.Stopped {
-		return l.putSnapshot(ctx, a, snap, app.SnapshotFailed)
+		return l.failSnapshot(ctx, a, snap, "the job ended before the snapshot was taken")
+	}
+	if l.Now().Sub(snap.Created) > app.SavepointTimeout {
+		return l.failSnapshot(ctx, a, snap, "it was not taken within "+app.SavepointTimeout.String())
 	}
 	if s.flink == nil || !s.Answers {
 		return nil
@@ -62,13 +67,12 @@ func (l *loop) takeSnapshot(ctx context.Context, a *app.Application, s sight, sn
 			return l.askSnapshot(ctx, a, s, snap)
 		}
 	case err == nil && sp.Failure != "":
-		l.Log.Warn("snapshot failed", "application", a.Name, "snapshot", snap.Name, "reason", firstLine(sp.Failure))
-		return l.putSnapshot(ctx, a, snap, app.SnapshotFailed)
+		return l.failSnapshot(ctx, a, snap, sp.Failure)
 	case err != nil || !sp.Done:
 		return nil // the next look tells
 	default: // where it lies is for us to see: the JobManager runs the user's code
 		if snap.Path = completedSavepoint(s.spec.State, snap.Trigger); snap.Path == "" {
-			return l.putSnapshot(ctx, a, snap, app.SnapshotFailed)
+			return l.failSnapshot(ctx, a, snap, "Flink reports a savepoint at "+sp.Path+", where there is none")
 		}
 	}
 	return l.putSnapshot(ctx, a, snap, app.SnapshotReady)
@@ -76,10 +80,16 @@ func (l *loop) takeSnapshot(ctx context.Context, a *app.Application, s sight, sn
 
 func (l *loop) askSnapshot(ctx context.Context, a *app.Application, s sight, snap *app.Snapshot) error {
 	err := s.flink.TakeSavepoint(ctx, a.Run.JobID, "file://"+flink.TriggerDir(s.spec.State, snap.Trigger), snap.Trigger)
-	if err == nil {
-		return nil
+	var refused *flink.RESTError
+	if errors.As(err, &refused) {
+		return l.failSnapshot(ctx, a, snap, flink.Failure(err))
 	}
-	l.Log.Warn("snapshot failed", "application", a.Name, "snapshot", snap.Name, "error", err)
+	return nil // what did not arrive is asked again after the next look
+}
+
+// failSnapshot tells the log why: what the API describes of such a snapshot has no place for a reason.
+func (l *loop) failSnapshot(ctx context.Context, a *app.Application, snap *app.Snapshot, reason string) error {
+	l.Telemetry.Record(ctx, a, codeSavepoint, "Failed to take the snapshot "+snap.Name+": "+reason)
 	return l.putSnapshot(ctx, a, snap, app.SnapshotFailed)
 }
 

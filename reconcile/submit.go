@@ -86,10 +86,7 @@ func (l *loop) submitted(ctx context.Context, a *app.Application, failure error)
 		if refused == nil && !errors.Is(failure, errNoState) {
 			failure = l.unanswered(ctx, a, failure)
 		}
-		if a.Operation != nil || refused == nil {
-			return l.fail(ctx, a, failure)
-		}
-		return errors.Join(failure, l.reportFailure(ctx, a, flink.Failure(failure)))
+		return l.fail(ctx, a, failure)
 	}
 	now := l.Now()
 	return l.store(ctx, a, func(_ *appdb.Tx, a *app.Application) error {

@@ -56,6 +56,7 @@ var (
 	ValidationException    = ErrorCode{Code: "ValidationException", Status: 400}
 	UnknownOperation       = ErrorCode{Code: "UnknownOperationException", Status: 404}
 	RequestTooLarge        = ErrorCode{Code: "RequestEntityTooLarge", Status: 413}
+	RequestTimeout         = ErrorCode{Code: "RequestTimeout", Status: 408}
 )
 
 // AsError gives the error a caller may see. Anything that is not an *Error is internal: the caller learns only that.

@@ -48,8 +48,9 @@ type Authorizer func(ctx context.Context, access []Access) error
 type Credentials func(ctx context.Context, accessKeyID, sessionToken string) (secret string, p Principal, err error)
 
 // EventStream writes the events of a streaming answer, each a pointer to the event union of the operation, until
-// the stream ends (nil), breaks (error), or the caller leaves (ctx).
-type EventStream func(ctx context.Context, send func(event any) error) error
+// the stream ends (nil), breaks (error), or the caller leaves (ctx). send waits as long as the caller does not read, until
+// its own context ends: then the caller is cut off, and send fails.
+type EventStream func(ctx context.Context, send func(ctx context.Context, event any) error) error
 
 // Protocol is a wire format of the AWS service models.
 type Protocol string
@@ -77,6 +78,7 @@ type Model struct {
 	Unserved       []string  // operations of AWS's model that are not served yet
 	UnservedRoutes []Route   // the same, where operations are known by method and path
 	Validation     ErrorCode // code of a constraint violation
+	MaxBody        int64     // of the largest legal request; S3's bodies have no limit here
 }
 
 // Route is how a REST operation is called.

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"drey/app"
 	"drey/store/sql"
@@ -191,7 +192,25 @@ func (tx *Tx) Versions(appID string, below int64, limit int) ([]*app.Version, er
 	return all[app.Version](tx, `SELECT doc FROM msf_versions WHERE app = ? AND id < ? ORDER BY id DESC LIMIT ?`, appID, below, limit)
 }
 
-// PutOperation stores an operation, a new one as the latest.
+// Codes gives the SHA-256 of the code of every version of every application.
+func (tx *Tx) Codes() (map[string]bool, error) {
+	rows, err := tx.tx.QueryContext(tx.ctx, `SELECT DISTINCT doc ->> '$.Configuration.Code.SHA256' FROM msf_versions WHERE doc ->> '$.Configuration.Code.SHA256' <> ''`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	codes := map[string]bool{}
+	for rows.Next() {
+		var sum string
+		if err := rows.Scan(&sum); err != nil {
+			return nil, err
+		}
+		codes[sum] = true
+	}
+	return codes, rows.Err()
+}
+
+// PutOperation stores an operation, a new one as the latest. What is older than operations live goes.
 func (tx *Tx) PutOperation(appID string, op *app.Operation) error {
 	doc, err := encode(op)
 	if err != nil {
@@ -199,6 +218,9 @@ func (tx *Tx) PutOperation(appID string, op *app.Operation) error {
 	}
 	n, err := tx.exec(`UPDATE msf_operations SET doc = ? WHERE app = ? AND id = ?`, doc, appID, op.ID)
 	if err != nil || n > 0 {
+		return err
+	}
+	if _, err := tx.exec(`DELETE FROM msf_operations WHERE app = ? AND doc ->> '$.Start' < ?`, appID, op.Start.Add(-app.OperationLife).UTC().Format(time.RFC3339)); err != nil {
 		return err
 	}
 	_, err = tx.exec(`INSERT INTO msf_operations SELECT ?, coalesce(max(seq), 0) + 1, ?, ? FROM msf_operations WHERE app = ?`, appID, op.ID, doc, appID)

@@ -2,11 +2,19 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
+	"drey/app"
 	"drey/app/appdb"
+	"drey/driver"
 	"drey/edge"
 	"drey/flink"
 	"drey/msf"
@@ -23,13 +31,16 @@ func (s *server) openApplications(ctx context.Context) error {
 		return err
 	}
 	s.applications = db
+	if err := s.checkEndpoint(ctx); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(s.dir("code"), 0o700); err != nil {
 		return err
 	}
 	s.keeper, err = reconcile.Open(ctx, reconcile.Config{
 		DB: db, Driver: s.driver, Tokens: s.iam, Telemetry: s.observer, StateDir: s.dir("state"), CodeDir: s.dir("code"),
 		SnapshotDir: s.dir("snapshots"), Objects: transfers{s.rights, s.s3, partSize},
-		KPUMemory: int64(s.KPUMemory), Credentials: s.credentialsURI(), TelemetryHost: edge.TelemetryHost, Log: s.log, Now: time.Now,
+		KPUMemory: int64(s.KPUMemory), Credentials: credentialsURI(s.Listen), TelemetryHost: edge.TelemetryHost, Log: s.log, Now: time.Now,
 		StateChecker: func(runtime string) string {
 			d, err := s.runtimes.Find(runtime)
 			if err != nil {
@@ -59,7 +70,7 @@ func (s *server) openApplications(ctx context.Context) error {
 			return err
 		},
 	})
-	return nil
+	return s.msf.Sweep(ctx)
 }
 
 // javaOf tells what a runtime loads; an unknown one loads nothing.
@@ -69,12 +80,48 @@ func javaOf(runtime string) flink.Java {
 }
 
 // credentialsURI is where applications get their credentials: on loopback, for SDKs refuse plain HTTP elsewhere.
-func (s *server) credentialsURI() string {
-	host := s.Listen.Addr()
+func credentialsURI(listen netip.AddrPort) string {
+	host := listen.Addr()
 	if host.IsUnspecified() {
 		host = netip.MustParseAddr("127.0.0.1")
 	}
-	return "http://" + netip.AddrPortFrom(host, s.Listen.Port()).String() + "/_drey/credentials"
+	return "http://" + netip.AddrPortFrom(host, listen.Port()).String() + "/_drey/credentials"
+}
+
+// checkEndpoint refuses to adopt living JVMs that fetch their credentials elsewhere: their jobs would soon have none.
+func (s *server) checkEndpoint(ctx context.Context) error {
+	known, err := loadAccess(s.DataDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	former, err := netip.ParseAddrPort(strings.TrimPrefix(known.Endpoint, "http://"))
+	if err != nil || credentialsURI(former) == credentialsURI(s.Listen) {
+		return err
+	}
+	var all []*app.Application
+	err = s.applications.Read(ctx, func(tx *appdb.Tx) (err error) {
+		all, err = tx.EveryApplication()
+		return err
+	})
+	for _, a := range all {
+		if s.lives(ctx, a) {
+			return fmt.Errorf("application %s runs and gets its credentials at %s, not at %s; start with --listen %s, and stop applications before it changes", a.Name, former, s.Listen, former)
+		}
+	}
+	return err
+}
+
+// lives tells whether a process of the application is alive.
+func (s *server) lives(ctx context.Context, a *app.Application) bool {
+	var h driver.Handle
+	if a.Cluster == nil || json.Unmarshal(a.Cluster.Handle, &h) != nil {
+		return false
+	}
+	r, err := s.driver.Inspect(ctx, h)
+	return err == nil && slices.ContainsFunc(r.Processes, func(p driver.Process) bool { return p.Alive })
 }
 
 // running counts the applications whose job runs.

@@ -43,18 +43,26 @@ func (a access) save(dataDir string) error {
 	return os.Rename(tmp, accessPath(dataDir))
 }
 
+// loadAccess reads what the last server has written.
+func loadAccess(dataDir string) (a access, err error) {
+	body, err := os.ReadFile(accessPath(dataDir))
+	if err != nil {
+		return a, err
+	}
+	if err := json.Unmarshal(body, &a); err != nil {
+		return a, fmt.Errorf("%s: %w", accessPath(dataDir), err)
+	}
+	return a, nil
+}
+
 // Run prints lines for eval.
 func (c *envCmd) Run() error {
-	body, err := os.ReadFile(accessPath(c.DataDir))
+	a, err := loadAccess(c.DataDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no server has served %s yet; start one with\n  drey serve --data-dir %s", c.DataDir, c.DataDir)
 	}
 	if err != nil {
 		return err
-	}
-	var a access
-	if err := json.Unmarshal(body, &a); err != nil {
-		return fmt.Errorf("%s: %w", accessPath(c.DataDir), err)
 	}
 	fmt.Printf("export AWS_ENDPOINT_URL=%s\n", a.Endpoint)
 	fmt.Printf("export AWS_ACCESS_KEY_ID=%s\n", a.AccessKeyID)

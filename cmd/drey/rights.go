@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"maps"
 	"sync"
 	"time"
 
@@ -58,6 +59,7 @@ func (r *roleRights) principal(ctx context.Context, k roleKey) (wire.Principal, 
 	if r.roles == nil {
 		r.roles = map[roleKey]rolePrincipal{}
 	}
+	maps.DeleteFunc(r.roles, func(_ roleKey, p rolePrincipal) bool { return time.Now().After(p.until) })
 	r.roles[k] = rolePrincipal{p, time.Now().Add(principalLife)}
 	return p, nil
 }

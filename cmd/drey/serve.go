@@ -23,6 +23,7 @@ type serveCmd struct {
 	AccountID     string         `help:"Account of 'drey env'." default:"123456789012"`
 	IAM           string         `help:"enforce decides requests; audit lets all pass and reports what enforce would deny." enum:"enforce,audit" default:"enforce"`
 	KinesisLimits string         `help:"on throttles producers and consumers of streams as AWS does; off is for load tests." enum:"on,off" default:"on"`
+	KinesisSync   string         `help:"always acknowledges records when they are on the disk; never when the operating system has them: they survive an end of the server, not of the machine." enum:"always,never" default:"always"`
 	KPUMemory     byteSize       `help:"Memory of a Kinesis Processing Unit; AWS gives 4g." default:"4g" placeholder:"SIZE"`
 	Ephemeral     bool           `help:"Keep nothing: data lies in a temporary directory, applications end with the server."`
 	LogLevel      slog.Level     `help:"debug, info, warn or error." default:"info"`

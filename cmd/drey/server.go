@@ -100,7 +100,11 @@ func (s *server) openServices(ctx context.Context) (err error) {
 	if s.s3, err = s3.Open(ctx, s3.Config{DB: s.db, Dir: s.dir("s3"), Log: s.log, Now: time.Now, ValidatePolicy: iam.ValidateResourcePolicy}); err != nil {
 		return err
 	}
-	if s.kinesis, err = kinesis.Open(ctx, kinesis.Config{DB: s.db, Dir: s.dir("kinesis"), Log: s.log, Now: time.Now, Limits: s.KinesisLimits == "on", ValidatePolicy: iam.ValidateResourcePolicy}); err != nil {
+	s.kinesis, err = kinesis.Open(ctx, kinesis.Config{
+		DB: s.db, Dir: s.dir("kinesis"), Log: s.log, Now: time.Now, NoSync: s.KinesisSync == "never", Limits: s.KinesisLimits == "on",
+		ValidatePolicy: iam.ValidateResourcePolicy,
+	})
+	if err != nil {
 		return err
 	}
 	s.opened(s.kinesis)

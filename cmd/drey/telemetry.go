@@ -26,8 +26,8 @@ type observer struct {
 	stats    func(context.Context, driver.Handle) ([]driver.Stats, error)
 	log      *slog.Logger
 
-	mu     sync.Mutex
-	tokens map[string]string // by the application's id: who reports metrics under it
+	mu        sync.Mutex
+	reporters map[string]string // by the application's id: the name under which it reports metrics
 }
 
 // openTelemetry builds the ways of log lines and metrics.
@@ -41,7 +41,7 @@ func (s *server) openTelemetry(ctx context.Context) error {
 	s.opened(tailer)
 	receiver := telemetry.NewReceiver(ctx, telemetry.ReceiverConfig{Sink: metricSink{s.cloudwatch}, Log: s.log, Now: time.Now})
 	s.opened(receiver)
-	s.observer = &observer{tailer: tailer, receiver: receiver, stats: s.driver.Stats, log: s.log, tokens: map[string]string{}}
+	s.observer = &observer{tailer: tailer, receiver: receiver, stats: s.driver.Stats, log: s.log, reporters: map[string]string{}}
 	return nil
 }
 
@@ -69,17 +69,17 @@ func logged(a *app.Application) telemetry.LoggedApplication {
 }
 
 // Watch follows a running application.
-func (o *observer) Watch(a *app.Application, token string, r driver.Report) {
+func (o *observer) Watch(a *app.Application, reporter string, r driver.Report) {
 	o.tailer.Follow(logged(a), r.LogFiles)
 	o.mu.Lock()
-	o.tokens[a.ID] = token
+	o.reporters[a.ID] = reporter
 	o.mu.Unlock()
 	c := a.Version.Configuration
-	o.receiver.Register(token, telemetry.Application{
+	o.receiver.Register(reporter, telemetry.Application{
 		Account: a.Account, Region: a.Region, Name: a.Name, MetricsLevel: c.Monitoring.Metrics, Containers: o.containers(a),
 	})
 	const orchestration = 1 // KPU, beside those that run tasks (developer guide, "Metrics and dimensions")
-	o.receiver.Observe(token, telemetry.Facts{DownSince: a.Run.DownSince, Restarts: a.Run.Resumed, KPUs: c.Parallelism.KPUs() + orchestration})
+	o.receiver.Observe(reporter, telemetry.Facts{DownSince: a.Run.DownSince, Restarts: a.Run.Resumed, KPUs: c.Parallelism.KPUs() + orchestration})
 }
 
 // containers measures the TaskManagers of an application.
@@ -112,8 +112,8 @@ func (o *observer) containers(a *app.Application) func(context.Context) ([]telem
 // Forget ends following, after what is left of the log was shipped.
 func (o *observer) Forget(a *app.Application) {
 	o.mu.Lock()
-	o.receiver.Unregister(o.tokens[a.ID])
-	delete(o.tokens, a.ID)
+	o.receiver.Unregister(o.reporters[a.ID])
+	delete(o.reporters, a.ID)
 	o.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()

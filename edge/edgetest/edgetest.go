@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
 	"testing"
 	"time"
 
@@ -25,23 +26,36 @@ const (
 // Serve answers for the services until the test ends, and gives the URL.
 func Serve(t testing.TB, services ...*wire.Service) string {
 	t.Helper()
-	return ServeWith(t, edge.Config{
+	return ServeWith(t, config(services))
+}
+
+// Handler is what Serve serves, for benchmarks that leave out the network.
+func Handler(t testing.TB, services ...*wire.Service) http.Handler {
+	return edge.New(complete(t, config(services)))
+}
+
+func config(services []*wire.Service) edge.Config {
+	return edge.Config{
 		Services:    services,
 		Credentials: credentials,
 		Authorize:   func(context.Context, []wire.Access) error { return nil },
-	})
+	}
+}
+
+func complete(t testing.TB, c edge.Config) edge.Config {
+	c.Region, c.Now = Region, time.Now
+	c.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return c
 }
 
 // ServeWith is Serve with credentials and decisions of the caller's choice.
 func ServeWith(t testing.TB, c edge.Config) string {
 	t.Helper()
-	c.Region, c.Now = Region, time.Now
-	c.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := edge.NewServer(l, edge.New(c))
+	s := edge.NewServer(l, edge.New(complete(t, c)))
 	done := make(chan error, 1)
 	go func() { done <- s.Serve() }()
 	t.Cleanup(func() {

@@ -235,6 +235,33 @@ func TestFileSizes(t *testing.T) {
 	}
 }
 
+const maxFunction = 80
+
+// TestFunctionSizes allows tables, which are data.
+func TestFunctionSizes(t *testing.T) {
+	for _, p := range packages(t) {
+		set := token.NewFileSet()
+		for _, f := range p.GoFiles {
+			if strings.HasPrefix(f, "z_") {
+				continue
+			}
+			file, err := parser.ParseFile(set, filepath.Join(p.Dir, f), nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range file.Decls {
+				fn, ok := d.(*ast.FuncDecl)
+				if !ok {
+					continue
+				}
+				if n := set.Position(fn.End()).Line - set.Position(fn.Pos()).Line + 1; n > maxFunction {
+					t.Errorf("%s: %s has %d lines: split it by what it does", set.Position(fn.Pos()), fn.Name.Name, n)
+				}
+			}
+		}
+	}
+}
+
 // TestEveryPackageSaysWhatItIs wants a package comment that says what the package does.
 func TestEveryPackageSaysWhatItIs(t *testing.T) {
 	for _, p := range packages(t) {

@@ -104,6 +104,7 @@ var Model = wire.Model{
 	Name: "kinesis", ServiceID: "Kinesis", SigningName: "kinesis", EndpointName: "kinesis", TargetPrefix: "Kinesis_20131202",
 	APIVersion: "2013-12-02", XMLNamespace: "",
 	Protocols:  []wire.Protocol{wire.JSON11, wire.CBOR11},
+	MaxBody:    16777216,
 	Validation: wire.ErrorCode{Code: "ValidationException", Member: ""},
 	Unserved:   []string{"AcknowledgeDeadLetterQueueRecords", "AcknowledgeQueueRecords", "CreateChannel", "CreateQueue", "DeleteChannel", "DeleteQueue", "DescribeChannel", "DescribeQueue", "ListChannels", "ListQueues", "ReceiveDeadLetterQueueRecords", "ReceiveQueueRecords", "RestoreDeadLetterQueueRecords", "UpdateChannel", "UpdateDeadLetterQueueRecordsVisibility", "UpdateQueue", "UpdateQueueRecordsVisibility"},
 }

@@ -108,6 +108,7 @@ var Model = wire.Model{
 	Name: "kinesisanalyticsv2", ServiceID: "Kinesis Analytics V2", SigningName: "kinesisanalytics", EndpointName: "kinesisanalytics", TargetPrefix: "KinesisAnalytics_20180523",
 	APIVersion: "2018-05-23", XMLNamespace: "",
 	Protocols:  []wire.Protocol{wire.JSON11, wire.CBOR11},
+	MaxBody:    75497472,
 	Validation: wire.ErrorCode{Code: "InvalidArgumentException", Member: "Message"},
 	Unserved:   []string(nil),
 }

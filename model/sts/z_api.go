@@ -32,6 +32,7 @@ var Model = wire.Model{
 	Name: "sts", ServiceID: "STS", SigningName: "sts", EndpointName: "sts", TargetPrefix: "",
 	APIVersion: "2011-06-15", XMLNamespace: "https://sts.amazonaws.com/doc/2011-06-15/",
 	Protocols:  []wire.Protocol{wire.Query},
+	MaxBody:    1048576,
 	Validation: wire.ErrorCode{Code: "ValidationError", Member: ""},
 	Unserved:   []string{"AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot", "DecodeAuthorizationMessage", "GetDelegatedAccessToken", "GetFederationToken", "GetWebIdentityToken"},
 }

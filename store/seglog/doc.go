@@ -16,5 +16,14 @@
 // records that were acknowledged is a *CorruptError and is never cut. Readers see durable records only, and hold no
 // lock while they read.
 //
+// Many logs that are written together share a Journal:
+//
+//	j, err := seglog.OpenJournal(root, seglog.JournalOptions{})     // gives to the segments what a crash kept from them
+//	l := seglog.New(root+"/a", seglog.Options{Journal: j})
+//	j.Append(&seglog.Batch{Log: l, Payloads: p}, …)                 // one fdatasync for all logs and all who append now
+//
+// A group of appends is then written twice, to the segments and to the journal, and only the journal is synced at once: the
+// segments follow in the background. An fdatasync for each of eight files takes six times as long as one of the journal.
+//
 // A directory belongs to one Log of one process at a time; the package does not lock it.
 package seglog

@@ -12,7 +12,8 @@ import (
 type FS interface {
 	OpenFile(name string, flag int) (File, error)
 	ReadDir(dir string) ([]fs.DirEntry, error)
-	MkdirAll(dir string) error // durable, with all parents
+	Mkdirs(dir string) error   // with all parents
+	MkdirAll(dir string) error // the same, durable
 	Rename(from, to string) error
 	Remove(name string) error
 	RemoveAll(dir string) error
@@ -46,6 +47,8 @@ func (osFS) ReadDir(dir string) ([]fs.DirEntry, error) { return os.ReadDir(dir) 
 func (osFS) Rename(from, to string) error              { return os.Rename(from, to) }
 func (osFS) Remove(name string) error                  { return os.Remove(name) }
 func (osFS) RemoveAll(dir string) error                { return os.RemoveAll(dir) }
+
+func (osFS) Mkdirs(dir string) error { return os.MkdirAll(dir, 0o700) }
 
 func (o osFS) MkdirAll(dir string) error {
 	if _, err := os.Stat(dir); err == nil {

@@ -1,6 +1,8 @@
 package seglog
 
 import (
+	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,7 +28,8 @@ type Options struct {
 	SegmentAge   time.Duration    // nor does one whose first record is this old; 1 hour
 	Now          func() time.Time // clock of the arrival times; time.Now
 	Report       func(Tear)       // told of each torn tail; nothing
-	FS           FS               // the operating system's
+	FS           FS               // the journal's, or the operating system's
+	Journal      *Journal         // makes appends durable for many logs at once; none: the log syncs its own segment
 }
 
 // Log is one log. All methods may be called at the same time.
@@ -34,15 +37,16 @@ type Log struct {
 	dir  string
 	opts Options
 
-	commit sync.Mutex // held by the appender that writes for its group, by Trim, Close and the first use
-	active File       // append handle; nil until the first append
-	cut    bool       // the active segment may be longer than its index says: truncate before writing
+	*committer        // commit is held by whoever changes files or the fields of this block
+	name       string // of dir below the journal's root
+	active     File   // append handle; nil until the first append
+	cut        bool   // the active segment may be longer than its index says: truncate before writing
+	part       *part  // what the group being written adds
 
 	mu       sync.RWMutex // short; never held over I/O
 	loaded   bool
 	closed   bool
 	segments []*segment // ascending; the last is active
-	pending  *group     // appenders who wait for the next commit
 	grown    chan struct{}
 }
 
@@ -66,11 +70,19 @@ func New(dir string, o Options) *Log {
 	if o.Report == nil {
 		o.Report = func(Tear) {}
 	}
-	if o.FS == nil {
-		o.FS = osFS{}
+	l := &Log{dir: dir}
+	if o.Journal != nil {
+		l.committer, l.name = &o.Journal.committer, o.Journal.nameOf(dir)
+		o.FS = cmp.Or(o.FS, o.Journal.opts.FS)
+	} else {
+		l.committer = &committer{}
 	}
-	return &Log{dir: dir, opts: o}
+	o.FS = cmp.Or(o.FS, OS)
+	l.opts = o
+	return l
 }
+
+func (l *Log) journaled() bool { return l.journal != nil }
 
 // Bounds gives the ordinal of the oldest record and of the one that will be appended next; they are equal in an empty
 // log. last is the arrival of the newest record, zero if there is none.
@@ -122,7 +134,13 @@ func (l *Log) Close() error {
 
 // Remove closes the log and deletes its directory.
 func (l *Log) Remove() error {
-	return errors.Join(l.Close(), l.opts.FS.RemoveAll(l.dir))
+	err := l.Close()
+	if l.journaled() {
+		l.commit.Lock()
+		err = errors.Join(err, l.journal.forget(note{kind: removedNote, path: l.name}, false))
+		l.commit.Unlock()
+	}
+	return errors.Join(err, l.opts.FS.RemoveAll(l.dir))
 }
 
 // Trim unlinks the segments whose records all arrived before t. Ordinals are not used again.
@@ -140,6 +158,11 @@ func (l *Log) Trim(t time.Time) error {
 	}
 	for len(l.segments) > 1 && l.segments[0].lastTime < before {
 		old := l.segments[0]
+		if l.journaled() {
+			if err := l.journal.forget(note{kind: trimmedNote, path: l.name, first: old.first}, true); err != nil {
+				return fmt.Errorf("trim %s: %w", l.dir, err)
+			}
+		}
 		if err := l.opts.FS.Remove(old.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("trim %s: %w", l.dir, err)
 		}
@@ -186,7 +209,7 @@ func (l *Log) load() error {
 	if l.loaded {
 		return nil
 	}
-	if err := l.opts.FS.MkdirAll(l.dir); err != nil {
+	if err := l.makeDir(); err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}
 	segments, err := l.findSegments()
@@ -197,6 +220,14 @@ func (l *Log) load() error {
 	l.segments, l.loaded = segments, true
 	l.mu.Unlock()
 	return nil
+}
+
+// makeDir makes the directory; its name is durable, or will be when the journal needs it.
+func (l *Log) makeDir() error {
+	if l.journaled() {
+		return l.opts.FS.Mkdirs(l.dir)
+	}
+	return l.opts.FS.MkdirAll(l.dir)
 }
 
 func (l *Log) findSegments() ([]*segment, error) {
@@ -211,7 +242,7 @@ func (l *Log) findSegments() ([]*segment, error) {
 		}
 	}
 	if len(all) == 0 {
-		f, err := createSegment(l.opts.FS, l.dir, 1)
+		f, err := l.createSegment(1)
 		if err != nil {
 			return nil, err
 		}
@@ -236,6 +267,11 @@ func (l *Log) findSegments() ([]*segment, error) {
 	return all, nil
 }
 
+// neverSynced tells whether b can be what a loss of power leaves of a new segment: its beginning is missing.
+func neverSynced(b []byte) bool {
+	return int64(len(b)) < segmentHeader || binary.LittleEndian.Uint64(b) == 0
+}
+
 // openTail scans the last segment and cuts what a crash left behind the last whole frame.
 func (l *Log) openTail(s *segment) error {
 	x, d, err := scan(l.opts.FS, s.path, s.first)
@@ -246,7 +282,7 @@ func (l *Log) openTail(s *segment) error {
 	if d == nil {
 		return nil
 	}
-	if groupFollows(d.rest, x.last+1) || (d.offset == 0 && int64(len(d.rest)) > segmentHeader) {
+	if groupFollows(d.rest, x.last+1) || (d.offset == 0 && !neverSynced(d.rest)) {
 		return &CorruptError{s.path, d.offset, d.reason.Error()}
 	}
 	f, err := l.opts.FS.OpenFile(s.path, os.O_RDWR)

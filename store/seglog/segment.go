@@ -36,18 +36,18 @@ func segmentFirst(name string) (first uint64, ok bool) {
 	return first, err == nil && first > 0
 }
 
-// createSegment makes an empty segment whose name is durable.
-func createSegment(fsys FS, dir string, first uint64) (File, error) {
+// createSegment makes an empty segment.
+func createSegment(fsys FS, dir string, first uint64, durable bool) (File, error) {
 	path := segmentPath(dir, first)
 	f, err := fsys.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_TRUNC)
 	if err != nil {
 		return nil, err
 	}
 	_, err = f.WriteAt([]byte(segmentMagic), 0)
-	if err == nil {
+	if err == nil && durable {
 		err = f.Sync()
 	}
-	if err == nil {
+	if err == nil && durable {
 		err = fsys.SyncDir(dir)
 	}
 	if err != nil {

@@ -3,16 +3,12 @@
 package awsjson
 
 import (
-	"bytes"
 	"encoding/base64"
-	"errors"
-	"io"
 	"math"
 	"reflect"
 	"strconv"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
+	"unicode/utf8"
 
 	"drey/wire"
 	"drey/wire/shape"
@@ -20,76 +16,79 @@ import (
 
 // Decode reads body into v, a pointer to an input of the models. Unknown members are ignored, as AWS does. An empty
 // body is an empty structure. A refusal is a SerializationException.
+//
+// Blobs of v are parts of body, which Decode changes: it belongs to v from then on.
 func Decode(body []byte, v any) error {
-	if len(bytes.TrimSpace(body)) == 0 {
+	if !utf8.Valid(body) { // half a surrogate pair in an escape is taken, and becomes U+FFFD
+		return wire.SerializationException.Errorf("The request body is not valid JSON: it is not UTF-8")
+	}
+	d := decoder{scanner{b: body}}
+	if d.peek() == 0 && d.at == len(body) {
 		return nil
 	}
-	d := decoder{jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
 	if err := d.structure(reflect.ValueOf(v).Elem(), shape.Of(v)); err != nil {
-		return asSerialization(err)
+		return err
 	}
-	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+	if d.peek(); d.at < len(body) {
 		return wire.SerializationException.Errorf("Unexpected content after the end of the JSON document.")
 	}
 	return nil
 }
 
-func asSerialization(err error) error {
-	var e *wire.Error
-	if errors.As(err, &e) {
-		return e
+type decoder struct{ scanner }
+
+// mismatch tells of a value of another kind than the model wants, as AWS's messages do.
+func (d *decoder) mismatch(first byte, want string) error {
+	found := "NUMBER_VALUE"
+	switch first {
+	case 'n':
+		found = "NULL_VALUE"
+	case 'f':
+		found = "FALSE_VALUE"
+	case 't':
+		found = "TRUE_VALUE"
+	case '"':
+		found = "STRING_VALUE"
+	case '{':
+		found = "START_OBJECT"
+	case '[':
+		found = "START_ARRAY"
+	default:
+		if first != '-' && (first < '0' || first > '9') {
+			return d.malformed("a value is missing")
+		}
 	}
-	return wire.SerializationException.Errorf("The request body is not valid JSON: %v", err)
+	return wire.SerializationException.Errorf("%s can not be converted to %s", found, want)
 }
 
-type decoder struct{ *jsontext.Decoder }
-
-// kinds names what was found, as AWS's messages do.
-var kinds = map[jsontext.Kind]string{
-	'n': "NULL_VALUE", 'f': "FALSE_VALUE", 't': "TRUE_VALUE", '"': "STRING_VALUE", '0': "NUMBER_VALUE",
-	'{': "START_OBJECT", '[': "START_ARRAY",
-}
-
-func mismatch(found jsontext.Kind, want string) error {
-	return wire.SerializationException.Errorf("%s can not be converted to %s", kinds[found], want)
-}
-
-func (d decoder) begin(kind jsontext.Kind, want string) error {
-	tok, err := d.ReadToken()
-	if err != nil {
+func (d *decoder) structure(sv reflect.Value, t *shape.Type) error {
+	if c := d.peek(); c != '{' {
+		return d.mismatch(c, "a Structure")
+	}
+	if err := d.enter(); err != nil {
 		return err
 	}
-	if tok.Kind() != kind {
-		return mismatch(tok.Kind(), want)
-	}
-	return nil
-}
-
-func (d decoder) structure(sv reflect.Value, t *shape.Type) error {
-	if err := d.begin('{', "a Structure"); err != nil {
-		return err
-	}
-	for d.PeekKind() != '}' {
-		tok, err := d.ReadToken()
+	for first := true; ; first = false {
+		more, err := d.more('}', first)
+		if err != nil || !more {
+			return err
+		}
+		name, err := d.name()
 		if err != nil {
 			return err
 		}
-		f := t.Member(tok.String())
-		if f == nil || d.PeekKind() == 'n' {
-			if err := d.SkipValue(); err != nil {
-				return err
-			}
-			continue
+		if f := t.MemberOf(name); f == nil || d.peek() == 'n' {
+			err = d.skip()
+		} else {
+			err = d.value(f.Settable(sv), f.Type)
 		}
-		if err := d.value(f.Settable(sv), f.Type); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	_, err := d.ReadToken()
-	return err
 }
 
-func (d decoder) value(v reflect.Value, t *shape.Type) error {
+func (d *decoder) value(v reflect.Value, t *shape.Type) error {
 	switch t.Kind {
 	case shape.Structure:
 		return d.structure(v, t)
@@ -98,154 +97,187 @@ func (d decoder) value(v reflect.Value, t *shape.Type) error {
 	case shape.Map:
 		return d.mapping(v, t)
 	}
-	tok, err := d.ReadToken()
+	tok, err := d.scalar()
 	if err != nil {
 		return err
 	}
-	return setScalar(v, t.Kind, tok)
+	return d.setScalar(v, t.Kind, tok)
 }
 
-func (d decoder) list(v reflect.Value, t *shape.Type) error {
-	if err := d.begin('[', "a List"); err != nil {
-		return err
+// token is a scalar: its first byte tells the kind, text is its content.
+type token struct {
+	first byte
+	text  []byte
+}
+
+func (d *decoder) scalar() (tok token, err error) {
+	switch tok.first = d.peek(); tok.first {
+	case '"':
+		tok.text, err = d.text()
+	case 't', 'f', 'n':
+		tok.text, err = d.literal()
+	case '{', '[':
+	default:
+		tok.text, err = d.number()
+	}
+	return tok, err
+}
+
+func (tok token) isNumber() bool {
+	return tok.first == '-' || ('0' <= tok.first && tok.first <= '9')
+}
+
+func (d *decoder) list(v reflect.Value, t *shape.Type) error {
+	if c := d.peek(); c != '[' {
+		return d.mismatch(c, "a List")
 	}
 	v.Set(reflect.MakeSlice(v.Type(), 0, 4))
-	for d.PeekKind() != ']' {
-		v.Grow(1)
-		v.SetLen(v.Len() + 1)
-		if err := d.value(v.Index(v.Len()-1), t.Elem); err != nil {
+	if err := d.enter(); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		more, err := d.more(']', n == 0)
+		if err != nil || !more {
+			return err
+		}
+		if n == v.Cap() {
+			v.Grow(n)
+		}
+		v.SetLen(n + 1)
+		if err := d.value(v.Index(n), t.Elem); err != nil {
 			return err
 		}
 	}
-	_, err := d.ReadToken()
-	return err
 }
 
-func (d decoder) mapping(v reflect.Value, t *shape.Type) error {
-	if err := d.begin('{', "a Map"); err != nil {
-		return err
+func (d *decoder) mapping(v reflect.Value, t *shape.Type) error {
+	if c := d.peek(); c != '{' {
+		return d.mismatch(c, "a Map")
 	}
 	v.Set(reflect.MakeMap(v.Type()))
-	for d.PeekKind() != '}' {
-		tok, err := d.ReadToken()
+	if err := d.enter(); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		more, err := d.more('}', first)
+		if err != nil || !more {
+			return err
+		}
+		name, err := d.name()
 		if err != nil {
 			return err
 		}
-		key := reflect.ValueOf(tok.String()).Convert(t.Key.Go)
 		elem := reflect.New(t.Elem.Go).Elem()
 		if err := d.value(elem, t.Elem); err != nil {
 			return err
 		}
-		v.SetMapIndex(key, elem)
+		v.SetMapIndex(reflect.ValueOf(string(name)).Convert(t.Key.Go), elem)
 	}
-	_, err := d.ReadToken()
-	return err
 }
 
-func setScalar(v reflect.Value, kind shape.Kind, tok jsontext.Token) error {
+func (d *decoder) setScalar(v reflect.Value, kind shape.Kind, tok token) error {
 	switch kind {
 	case shape.String:
-		if tok.Kind() != '"' {
-			return mismatch(tok.Kind(), "a String")
+		if tok.first != '"' {
+			return d.mismatch(tok.first, "a String")
 		}
-		v.SetString(tok.String())
+		v.SetString(string(tok.text))
 	case shape.Blob:
-		return setBlob(v, tok)
+		return d.setBlob(v, tok)
 	case shape.Integer:
-		return setInteger(v, tok)
+		return d.setInteger(v, tok)
 	case shape.Float:
-		return setFloat(v, tok)
+		return d.setFloat(v, tok)
 	case shape.Boolean:
-		return setBoolean(v, tok)
+		return d.setBoolean(v, tok)
 	case shape.Timestamp:
-		return setTime(v, tok)
+		return d.setTime(v, tok)
 	}
 	return nil
 }
 
-func setBlob(v reflect.Value, tok jsontext.Token) error {
-	if tok.Kind() != '"' {
-		return mismatch(tok.Kind(), "a Blob")
+// setBlob undoes base64 in place: it only shrinks.
+func (d *decoder) setBlob(v reflect.Value, tok token) error {
+	if tok.first != '"' {
+		return d.mismatch(tok.first, "a Blob")
 	}
-	s := tok.String()
-	b := make([]byte, base64.StdEncoding.DecodedLen(len(s)))
-	n, err := base64.StdEncoding.Decode(b, []byte(s))
+	n, err := base64.StdEncoding.Decode(tok.text, tok.text)
 	if err != nil {
 		return wire.SerializationException.Errorf("a Blob is not valid base64: %v", err)
 	}
-	v.SetBytes(b[:n])
+	v.SetBytes(tok.text[:n:n])
 	return nil
 }
 
-func setInteger(v reflect.Value, tok jsontext.Token) error {
-	if tok.Kind() != '0' {
-		return mismatch(tok.Kind(), "an Integer")
+func (d *decoder) setInteger(v reflect.Value, tok token) error {
+	if !tok.isNumber() {
+		return d.mismatch(tok.first, "an Integer")
 	}
-	n, err := strconv.ParseInt(tok.String(), 10, 64)
+	text := string(tok.text)
+	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		f, ferr := strconv.ParseFloat(tok.String(), 64)
+		f, ferr := strconv.ParseFloat(text, 64)
 		if ferr != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-			return wire.SerializationException.Errorf("%s can not be converted to an Integer", tok.String())
+			return wire.SerializationException.Errorf("%s can not be converted to an Integer", text)
 		}
 		n = int64(f)
 	}
 	if v.OverflowInt(n) {
-		return wire.SerializationException.Errorf("%s is out of the range of an Integer", tok.String())
+		return wire.SerializationException.Errorf("%s is out of the range of an Integer", text)
 	}
 	v.SetInt(n)
 	return nil
 }
 
-func setFloat(v reflect.Value, tok jsontext.Token) error {
-	switch tok.Kind() {
-	case '0':
-		f, err := strconv.ParseFloat(tok.String(), 64)
+func (d *decoder) setFloat(v reflect.Value, tok token) error {
+	text := string(tok.text)
+	if tok.isNumber() {
+		f, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return wire.SerializationException.Errorf("%s is out of the range of a Double", tok.String())
+			return wire.SerializationException.Errorf("%s is out of the range of a Double", text)
 		}
 		v.SetFloat(f)
 		return nil
-	case '"':
-		switch tok.String() {
-		case "NaN", "Infinity", "-Infinity":
-			f, _ := strconv.ParseFloat(tok.String(), 64)
-			v.SetFloat(f)
-			return nil
-		}
 	}
-	return mismatch(tok.Kind(), "a Double")
+	if tok.first == '"' && (text == "NaN" || text == "Infinity" || text == "-Infinity") {
+		f, _ := strconv.ParseFloat(text, 64) // it knows these
+		v.SetFloat(f)
+		return nil
+	}
+	return d.mismatch(tok.first, "a Double")
 }
 
 // setBoolean takes "true" and "false" as text as well: the developer guide's examples send them so.
-func setBoolean(v reflect.Value, tok jsontext.Token) error {
-	switch tok.Kind() {
+func (d *decoder) setBoolean(v reflect.Value, tok token) error {
+	switch tok.first {
 	case 't', 'f':
-		v.SetBool(tok.Bool())
+		v.SetBool(tok.first == 't')
 		return nil
 	case '"':
-		if b, err := strconv.ParseBool(tok.String()); err == nil {
+		if b, err := strconv.ParseBool(string(tok.text)); err == nil {
 			v.SetBool(b)
 			return nil
 		}
 	}
-	return mismatch(tok.Kind(), "a Boolean")
+	return d.mismatch(tok.first, "a Boolean")
 }
 
-func setTime(v reflect.Value, tok jsontext.Token) error {
-	if tok.Kind() == '"' {
-		t, err := time.Parse(time.RFC3339Nano, tok.String())
+func (d *decoder) setTime(v reflect.Value, tok token) error {
+	text := string(tok.text)
+	if tok.first == '"' {
+		t, err := time.Parse(time.RFC3339Nano, text)
 		if err != nil {
-			return mismatch('"', "a Timestamp")
+			return d.mismatch('"', "a Timestamp")
 		}
 		v.Set(reflect.ValueOf(t.UTC()))
 		return nil
 	}
-	if tok.Kind() != '0' {
-		return mismatch(tok.Kind(), "a Timestamp")
+	if !tok.isNumber() {
+		return d.mismatch(tok.first, "a Timestamp")
 	}
-	sec, err := strconv.ParseFloat(tok.String(), 64)
+	sec, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.Abs(sec) > 253402300799 { // the end of year 9999
-		return wire.SerializationException.Errorf("%s is out of the range of a Timestamp", tok.String())
+		return wire.SerializationException.Errorf("%s is out of the range of a Timestamp", text)
 	}
 	v.Set(reflect.ValueOf(time.UnixMilli(int64(math.Round(sec * 1000))).UTC()))
 	return nil

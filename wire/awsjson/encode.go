@@ -4,8 +4,10 @@ import (
 	"encoding/base64"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -65,11 +67,14 @@ func appendValue(b []byte, v reflect.Value, t *shape.Type) []byte {
 
 func appendList(b []byte, v reflect.Value, t *shape.Type) []byte {
 	b = append(b, '[')
+	start := len(b)
 	for i := range v.Len() {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendValue(b, v.Index(i), t.Elem)
+		if b = appendValue(b, v.Index(i), t.Elem); i == 0 { // the others will be as long
+			b = slices.Grow(b, (len(b)-start+1)*v.Len())
+		}
 	}
 	return append(b, ']')
 }
@@ -91,11 +96,26 @@ func appendMap(b []byte, v reflect.Value, t *shape.Type) []byte {
 
 // AppendString appends s as a JSON string.
 func AppendString(b []byte, s string) []byte {
+	if isPlain(s) {
+		b = append(b, '"')
+		b = append(b, s...)
+		return append(b, '"')
+	}
 	quoted, err := jsontext.AppendQuote(b, s)
 	if err != nil { // invalid UTF-8 was replaced
 		return quoted
 	}
 	return quoted
+}
+
+// isPlain tells whether s stands in JSON as it is.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func appendFloat(b []byte, f float64) []byte {

@@ -11,7 +11,7 @@ import (
 )
 
 // Decode reads body into v, a pointer to an input of the models. Unknown members are ignored. An empty body is an empty
-// structure. A refusal is a SerializationException.
+// structure. A refusal is a SerializationException. Blobs of v are parts of body.
 func Decode(body []byte, v any, times Times) error {
 	if len(body) == 0 {
 		return nil
@@ -55,7 +55,7 @@ func (r *reader) structure(h head, sv reflect.Value, t *shape.Type) error {
 		if err != nil {
 			return err
 		}
-		f := t.Member(name)
+		f := t.MemberOf(name)
 		if f == nil {
 			if err := r.skip(); err != nil {
 				return err
@@ -75,16 +75,15 @@ func (r *reader) structure(h head, sv reflect.Value, t *shape.Type) error {
 	}
 }
 
-func (r *reader) key() (string, error) {
+func (r *reader) key() ([]byte, error) {
 	h, err := r.head()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if h.major != majorText {
-		return "", mismatch(h, "a String")
+		return nil, mismatch(h, "a String")
 	}
-	s, err := r.bytes(h)
-	return string(s), err
+	return r.bytes(h)
 }
 
 func (r *reader) value(h head, v reflect.Value, t *shape.Type) error {
@@ -123,7 +122,9 @@ func (r *reader) list(h head, v reflect.Value, t *shape.Type) error {
 		if err != nil {
 			return err
 		}
-		v.Grow(1)
+		if v.Len() == v.Cap() {
+			v.Grow(v.Len())
+		}
 		v.SetLen(v.Len() + 1)
 		if err := r.value(eh, v.Index(v.Len()-1), t.Elem); err != nil {
 			return err
@@ -157,7 +158,7 @@ func (r *reader) mapping(h head, v reflect.Value, t *shape.Type) error {
 		if err := r.value(eh, elem, t.Elem); err != nil {
 			return err
 		}
-		v.SetMapIndex(reflect.ValueOf(name).Convert(t.Key.Go), elem)
+		v.SetMapIndex(reflect.ValueOf(string(name)).Convert(t.Key.Go), elem)
 	}
 }
 
@@ -184,7 +185,7 @@ func (r *reader) blob(h head, v reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	v.SetBytes(append([]byte{}, s...))
+	v.SetBytes(s[:len(s):len(s)])
 	return nil
 }
 

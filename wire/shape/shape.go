@@ -101,6 +101,9 @@ func Of(v any) *Type {
 // Member finds a member by its JSON name; nil if the structure has none of it.
 func (t *Type) Member(name string) *Field { return t.byMember[name] }
 
+// MemberOf is Member for a name that is a part of a larger text.
+func (t *Type) MemberOf(name []byte) *Field { return t.byMember[string(name)] }
+
 // Payload is the member that makes the whole body, or nil.
 func (t *Type) Payload() *Field {
 	for _, f := range t.Fields {

@@ -3,6 +3,7 @@ package shape
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +19,7 @@ const maxShown = 1024
 // violation in AWS's words and carries code.
 func Validate(v any, code wire.ErrorCode) error {
 	var c checker
-	c.structure(reflect.ValueOf(v).Elem(), Of(v), "")
+	c.structure(reflect.ValueOf(v).Elem(), Of(v))
 	if len(c.found) == 0 {
 		return nil
 	}
@@ -29,86 +30,136 @@ func Validate(v any, code wire.ErrorCode) error {
 	return code.Errorf("%d validation %s detected: %s", len(c.found), noun, strings.Join(c.found, "; "))
 }
 
-type checker struct{ found []string }
-
-func (c *checker) fail(shown, path, rule string) {
-	c.found = append(c.found, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: %s", shown, path, rule))
+// checker is where it is in a value, and what it found. The place becomes text only in a message: most requests are valid.
+type checker struct {
+	path  []step
+	found []string
 }
 
-func (c *checker) structure(sv reflect.Value, t *Type, path string) {
+// step leads from a value into it.
+type step struct {
+	member string // of a structure
+	item   int    // of a list, from 1
+	part   string // of a map, as messages call it
+}
+
+func (c *checker) fail(shown, rule string) {
+	var at strings.Builder
+	for i, s := range c.path {
+		if i > 0 {
+			at.WriteByte('.')
+		}
+		switch {
+		case s.item > 0:
+			at.WriteString(strconv.Itoa(s.item) + ".member")
+		case s.part != "":
+			at.WriteString(s.part)
+		default:
+			at.WriteString(lowerFirst(s.member))
+		}
+	}
+	c.found = append(c.found, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: %s", shown, at.String(), rule))
+}
+
+func (c *checker) structure(sv reflect.Value, t *Type) {
+	c.path = append(c.path, step{})
+	last := len(c.path) - 1
 	for _, f := range t.Fields {
-		at := path + lowerFirst(f.Member)
+		c.path[last].member = f.Member
 		v, present := f.Value(sv)
 		if !present {
 			if f.Required && !f.Event {
-				c.fail("null", at, "Member must not be null")
+				c.fail("null", "Member must not be null")
 			}
 			continue
 		}
-		c.value(v, f.Type, &f.self, f, at)
+		c.value(v, f.Type, &f.self, f)
 	}
+	c.path = c.path[:last]
 }
 
-func (c *checker) value(v reflect.Value, t *Type, rule *constraint, f *Field, at string) {
+func (c *checker) value(v reflect.Value, t *Type, rule *constraint, f *Field) {
 	switch t.Kind {
 	case Structure:
-		c.structure(v, t, at+".")
+		c.structure(v, t)
 	case List:
-		c.length(v.Len(), rule, func() string { return quote(fmt.Sprint(v.Interface())) }, at)
+		c.length(v.Len(), rule, t, v)
+		c.path = append(c.path, step{})
+		last := len(c.path) - 1
 		for i := range v.Len() {
-			c.value(v.Index(i), t.Elem, &f.elem, f, fmt.Sprintf("%s.%d.member", at, i+1))
+			c.path[last].item = i + 1
+			c.value(v.Index(i), t.Elem, &f.elem, f)
 		}
+		c.path = c.path[:last]
 	case Map:
-		c.length(v.Len(), rule, func() string { return quote(fmt.Sprint(v.Interface())) }, at)
+		c.length(v.Len(), rule, t, v)
+		last := len(c.path)
 		for it := v.MapRange(); it.Next(); {
-			c.value(it.Key(), t.Key, &f.key, f, at+".key")
-			c.value(it.Value(), t.Elem, &f.elem, f, at+"."+it.Key().String()+".member")
+			c.path = append(c.path[:last], step{part: "key"})
+			c.value(it.Key(), t.Key, &f.key, f)
+			c.path[last].part = it.Key().String() + ".member"
+			c.value(it.Value(), t.Elem, &f.elem, f)
 		}
+		c.path = c.path[:last]
 	case Blob:
-		n := v.Len()
-		c.length(n, rule, func() string {
-			return fmt.Sprintf("'java.nio.HeapByteBuffer[pos=0 lim=%d cap=%d]'", n, n)
-		}, at)
+		c.length(v.Len(), rule, t, v)
 	case String:
-		c.text(v.String(), t, rule, at)
+		c.text(v, t, rule)
 	case Integer:
-		c.number(float64(v.Int()), strconv.FormatInt(v.Int(), 10), rule, at)
+		if rule.bounded() {
+			c.number(float64(v.Int()), strconv.FormatInt(v.Int(), 10), rule)
+		}
 	case Float:
-		c.number(v.Float(), strconv.FormatFloat(v.Float(), 'g', -1, 64), rule, at)
+		if rule.bounded() {
+			c.number(v.Float(), strconv.FormatFloat(v.Float(), 'g', -1, 64), rule)
+		}
 	}
 }
 
-func (c *checker) text(s string, t *Type, rule *constraint, at string) {
+func (r *constraint) bounded() bool { return r.min != "" || r.max != "" }
+
+func (c *checker) text(v reflect.Value, t *Type, rule *constraint) {
+	s := v.String()
 	if t.Enum != nil {
-		for _, e := range t.Enum {
-			if e == s {
-				return
-			}
+		if !slices.Contains(t.Enum, s) {
+			c.fail(quote(s), "Member must satisfy enum value set: ["+strings.Join(t.Enum, ", ")+"]")
 		}
-		c.fail(quote(s), at, "Member must satisfy enum value set: ["+strings.Join(t.Enum, ", ")+"]")
 		return
 	}
-	c.length(utf8.RuneCountInString(s), rule, func() string { return quote(s) }, at)
+	if rule.bounded() {
+		c.length(utf8.RuneCountInString(s), rule, t, v)
+	}
 	if rule.pattern != "" && !matches(rule.pattern, s) {
-		c.fail(quote(s), at, "Member must satisfy regular expression pattern: "+rule.pattern)
+		c.fail(quote(s), "Member must satisfy regular expression pattern: "+rule.pattern)
 	}
 }
 
-func (c *checker) length(n int, rule *constraint, shown func() string, at string) {
+func (c *checker) length(n int, rule *constraint, t *Type, v reflect.Value) {
 	if rule.min != "" && float64(n) < rule.minN {
-		c.fail(shown(), at, "Member must have length greater than or equal to "+rule.min)
+		c.fail(shown(v, t), "Member must have length greater than or equal to "+rule.min)
 	}
 	if rule.max != "" && float64(n) > rule.maxN {
-		c.fail(shown(), at, "Member must have length less than or equal to "+rule.max)
+		c.fail(shown(v, t), "Member must have length less than or equal to "+rule.max)
 	}
 }
 
-func (c *checker) number(n float64, shown string, rule *constraint, at string) {
+// shown is how a message repeats a value of the wrong length.
+func shown(v reflect.Value, t *Type) string {
+	switch t.Kind {
+	case Blob:
+		return fmt.Sprintf("'java.nio.HeapByteBuffer[pos=0 lim=%d cap=%[1]d]'", v.Len())
+	case String:
+		return quote(v.String())
+	}
+	return quote(fmt.Sprint(v.Interface()))
+}
+
+func (c *checker) number(n float64, shown string, rule *constraint) {
 	if rule.min != "" && n < rule.minN {
-		c.fail("'"+shown+"'", at, "Member must have value greater than or equal to "+rule.min)
+		c.fail("'"+shown+"'", "Member must have value greater than or equal to "+rule.min)
 	}
 	if rule.max != "" && n > rule.maxN {
-		c.fail("'"+shown+"'", at, "Member must have value less than or equal to "+rule.max)
+		c.fail("'"+shown+"'", "Member must have value less than or equal to "+rule.max)
 	}
 }
 

@@ -1,14 +1,18 @@
 package sigv4
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"hash"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+
+	"drey/wire"
 )
 
 // The values of X-Amz-Content-Sha256 that are no hash (S3 API reference, "Signature Calculations for the Authorization
@@ -20,8 +24,47 @@ const (
 	streamingUnsignedTrailr = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 )
 
-// MaxBody is the largest body that a service other than S3 takes: 50 MiB of inline code in base64.
-const MaxBody = 72 << 20
+// Whole is a body that was read into memory.
+type Whole struct {
+	bytes.Reader
+	Bytes []byte
+}
+
+// NewWhole makes a body of b.
+func NewWhole(b []byte) *Whole {
+	w := &Whole{Bytes: b}
+	w.Reset(b)
+	return w
+}
+
+// Close does nothing.
+func (*Whole) Close() error { return nil }
+
+// firstRead is how much memory an announced length gets before its bytes have come.
+const firstRead = 1 << 20
+
+// ReadWhole reads all of r's body, which the edge has limited, and makes it a Whole.
+func ReadWhole(r *http.Request) (*Whole, error) {
+	if w, ok := r.Body.(*Whole); ok {
+		return w, nil
+	}
+	b := make([]byte, 0, min(max(r.ContentLength, 0), firstRead)+1) // one more, so that the end shows
+	for {
+		n, err := r.Body.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			w := NewWhole(b)
+			r.Body = w
+			return w, nil
+		}
+		if err != nil {
+			return nil, readError(err)
+		}
+		if len(b) == cap(b) {
+			b = slices.Grow(b, max(len(b), bytes.MinRead))
+		}
+	}
+}
 
 // payloadHash is the last line of the canonical request. S3 sends it as a header; for the others the body is read here.
 func payloadHash(r *http.Request, service string) (string, error) {
@@ -31,19 +74,22 @@ func payloadHash(r *http.Request, service string) (string, error) {
 	if service == "s3" {
 		return "", IncompleteSignature.Errorf("Missing required header for this request: x-amz-content-sha256")
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, MaxBody))
+	w, err := ReadWhole(r)
 	if err != nil {
-		return "", readError(err)
+		return "", err
 	}
-	r.Body = io.NopCloser(strings.NewReader(string(raw)))
-	sum := sha256.Sum256(raw)
+	sum := sha256.Sum256(w.Bytes)
 	return hex.EncodeToString(sum[:]), nil
 }
 
 func readError(err error) error {
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	var e *wire.Error
+	switch {
+	case errors.As(err, &tooLarge):
 		return tooLargeError(tooLarge.Limit)
+	case errors.As(err, &e):
+		return e
 	}
 	return IncompleteBody.Errorf("The request body terminated unexpectedly")
 }
@@ -66,6 +112,13 @@ func body(r *http.Request, res *Result, payload string, chunks *chunkSigner) (*R
 		return nil, ContentSHA256Mismatch.Errorf("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD or a valid sha256 value.")
 	}
 	res.Length = r.ContentLength
+	if w, ok := r.Body.(*Whole); ok {
+		if sum := sha256.Sum256(w.Bytes); r.Header.Get("X-Amz-Content-Sha256") != "" && string(sum[:]) != string(want) {
+			return nil, errContent
+		}
+		res.Body = w
+		return res, nil
+	}
 	res.Body = &hashedBody{body: r.Body, hash: sha256.New(), want: want}
 	return res, nil
 }
@@ -88,6 +141,8 @@ func chunkedBody(r *http.Request, res *Result, signer *chunkSigner, trailer bool
 	return res, nil
 }
 
+var errContent = ContentSHA256Mismatch.Errorf("The provided 'x-amz-content-sha256' header does not match what was computed.")
+
 // hashedBody fails at its end when the content is not what was signed.
 type hashedBody struct {
 	body io.ReadCloser
@@ -99,7 +154,7 @@ func (b *hashedBody) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
 	b.hash.Write(p[:n])
 	if err == io.EOF && string(b.hash.Sum(nil)) != string(b.want) {
-		return n, ContentSHA256Mismatch.Errorf("The provided 'x-amz-content-sha256' header does not match what was computed.")
+		return n, errContent
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return n, IncompleteBody.Errorf("You did not provide the number of bytes specified by the Content-Length HTTP header")

@@ -130,7 +130,7 @@ func encode(s string, path bool) string {
 // headerValue is the canonical value of a header; some of them the HTTP server keeps outside of the map.
 func headerValue(r *http.Request, name string) string {
 	switch name {
-	case "host":
+	case "host", ":authority": // the SDK for JavaScript signs the latter over HTTP/2
 		return r.Host
 	case "content-length":
 		return strconv.FormatInt(r.ContentLength, 10)

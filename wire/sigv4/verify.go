@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"drey/wire"
@@ -39,6 +40,8 @@ const mismatch = "The request signature we calculated does not match the signatu
 type Verifier struct {
 	Credentials wire.Credentials
 	Now         func() time.Time
+
+	keys keyCache
 }
 
 // Result is a verified request.
@@ -110,7 +113,7 @@ func (v *Verifier) header(ctx context.Context, r *http.Request) (*Result, error)
 	if err != nil {
 		return nil, err
 	}
-	key := signingKey(secret, sc)
+	key := v.keys.signingKey(secret, sc)
 	request := canonicalRequest(r, a.signedHeaders, payload, sc.service)
 	if !equal(key, stringToSign(date, sc, request), a.signature) {
 		return nil, SignatureDoesNotMatch.Errorf("%s\n\nThe Canonical String for this request should have been\n'%s'", mismatch, request)
@@ -137,7 +140,7 @@ func requireSigned(r *http.Request, signed []string) error {
 	for _, h := range signed {
 		has[h] = true
 	}
-	if !has["host"] {
+	if !has["host"] && !has[":authority"] {
 		return SignatureDoesNotMatch.Errorf("'Host' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	for name := range r.Header {
@@ -146,6 +149,35 @@ func requireSigned(r *http.Request, signed []string) error {
 		}
 	}
 	return nil
+}
+
+// keyCache remembers signing keys: each is good for a day, and costs more than the rest of a check.
+type keyCache struct {
+	mu   sync.Mutex
+	keys map[keyScope][]byte
+}
+
+type keyScope struct{ secret, date, region, service string }
+
+// cachedKeys is how many are remembered; then all are forgotten.
+const cachedKeys = 1000
+
+func (c *keyCache) signingKey(secret string, sc scope) []byte {
+	of := keyScope{secret, sc.date, sc.region, sc.service}
+	c.mu.Lock()
+	k := c.keys[of]
+	c.mu.Unlock()
+	if k != nil {
+		return k
+	}
+	k = signingKey(secret, sc)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.keys == nil || len(c.keys) >= cachedKeys {
+		c.keys = map[keyScope][]byte{}
+	}
+	c.keys[of] = k
+	return k
 }
 
 func signingKey(secret string, sc scope) []byte {

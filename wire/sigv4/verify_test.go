@@ -218,3 +218,18 @@ func FuzzAuthorization(f *testing.F) {
 		}
 	})
 }
+
+// TestAuthority: the SDK for JavaScript signs ":authority" in the place of "host" over HTTP/2. The signature is its signer's.
+func TestAuthority(t *testing.T) {
+	for host, want := range map[string]error{"h": nil, "other": sigv4.SignatureDoesNotMatch} {
+		r := httptest.NewRequest("POST", "http://"+host+"/", strings.NewReader("{}"))
+		r.Header.Set("X-Amz-Target", "Kinesis_20131202.ListStreams")
+		r.Header.Set("X-Amz-Date", "20260301T120000Z")
+		r.Header.Set("X-Amz-Content-Sha256", "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a")
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260301/us-east-1/kinesis/aws4_request, "+
+			"SignedHeaders=:authority;x-amz-content-sha256;x-amz-date;x-amz-target, Signature=dd9f105195eae2e8c154d54288a1656f4a0dca5ebbe72a14f7ee358d690d68b0")
+		if err := readAll(r); !errors.Is(err, want) {
+			t.Errorf("%s: got %v", host, err)
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// server is a process that answers on a loopback port. It runs in a process group of its own, so that an interrupt from
+// the terminal reaches it through close alone.
+type server struct {
+	name    string
+	address string
+	keys    aws.Credentials
+	region  string
+	data    string // directory, of Drey
+	secure  bool   // speak TLS
+	process *exec.Cmd
+	log     string
+	ended   chan struct{} // closed when the process is gone
+	problem error         // after ended
+}
+
+const (
+	startLimit = 60 * time.Second
+	stopLimit  = 10 * time.Second
+)
+
+// start gives the server when its port takes connections.
+func start(ctx context.Context, name, address, log string, cmd *exec.Cmd) (*server, error) {
+	f, err := os.Create(log)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	cmd.Stdout, cmd.Stderr = f, f
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s := &server{name: name, address: address, process: cmd, log: log, ended: make(chan struct{})}
+	go func() {
+		s.problem = cmd.Wait()
+		close(s.ended)
+	}()
+	if err := s.await(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *server) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		if c, err := net.Dial("tcp", s.address); err == nil {
+			return c.Close()
+		}
+		select {
+		case <-tick.C:
+		case <-s.ended:
+			return s.fail(fmt.Errorf("ended at once: %w", s.problem))
+		case <-ctx.Done():
+			return s.fail(ctx.Err())
+		}
+	}
+}
+
+// fail names the server and shows the end of what it wrote.
+func (s *server) fail(err error) error {
+	body, _ := os.ReadFile(s.log) // without it the error still says what happened
+	return fmt.Errorf("%s: %w\n%s", s.name, err, body[max(0, len(body)-2000):])
+}
+
+// close ends the process and waits for it.
+func (s *server) close() error {
+	select {
+	case <-s.ended:
+		return nil
+	default:
+	}
+	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case <-s.ended:
+		return nil
+	case <-time.After(stopLimit):
+		return s.kill()
+	}
+}
+
+// kill ends the process as a crash would.
+func (s *server) kill() error {
+	if err := s.process.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	<-s.ended
+	return nil
+}
+
+// cpuTick is the unit of CPU times in /proc (proc_pid_stat(5), USER_HZ).
+const cpuTick = 10 * time.Millisecond
+
+// cpu is the time that all threads of the process have had so far, in user and system mode.
+func (s *server) cpu() (time.Duration, error) {
+	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	return parseCPU(body)
+}
+
+// parseCPU reads /proc/<pid>/stat. The second field is the name of the program, which may hold spaces and brackets.
+func parseCPU(stat []byte) (time.Duration, error) {
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 13 {
+		return 0, errors.New("/proc tells no CPU time")
+	}
+	user, err := strconv.ParseInt(string(fields[11]), 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseInt(string(fields[12]), 10, 64)
+	return time.Duration(user+system) * cpuTick, err
+}
+
+var residentSize = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
+
+// resident is the memory of the process in bytes.
+func (s *server) resident() (int64, error) {
+	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	m := residentSize.FindSubmatch(body)
+	if m == nil {
+		return 0, errors.New("/proc tells no VmRSS")
+	}
+	kb, err := strconv.ParseInt(string(m[1]), 10, 64)
+	return kb << 10, err
+}
+
+// output runs a command in the root of the repository and returns what it printed.
+func (b *bench) output(ctx context.Context, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = b.root
+	out, err := cmd.Output()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		return "", fmt.Errorf("%s: %w\n%s%s", filepath.Base(name), err, out, failed.Stderr)
+	}
+	return strings.TrimSpace(string(out)), err
+}
