@@ -295,6 +295,29 @@ func TestListsGiveAHundredAtMost(t *testing.T) {
 	}
 }
 
+func TestRetentionDoesNotBringBack(t *testing.T) {
+	s, c, ctx := newService(t, 1)
+	put(t, s, ctx, "k", "old")
+	c.add(25 * time.Hour)
+	put(t, s, ctx, "k", "new")
+	must[model.IncreaseStreamRetentionPeriodOutput](t)(s.IncreaseStreamRetentionPeriod(ctx, &model.IncreaseStreamRetentionPeriodInput{StreamName: new("orders"), RetentionPeriodHours: new(int32(8760))}))
+	wantData(t, readLineage(t, s, ctx), "new")
+	c.add(100 * 24 * time.Hour)
+	wantData(t, readLineage(t, s, ctx), "new")
+}
+
+func TestDeletedStreamsTakeNoConsumers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, t.TempDir())
+		ctx := requestContext(t.Context())
+		create(t, s, ctx, "orders", 1)
+		time.Sleep(creation)
+		must[model.DeleteStreamOutput](t)(s.DeleteStream(ctx, &model.DeleteStreamInput{StreamName: new("orders")}))
+		_, err := s.RegisterStreamConsumer(ctx, &model.RegisterStreamConsumerInput{StreamARN: &ordersARN, ConsumerName: new("reader")})
+		wantError(t, err, model.ResourceInUseException, "instead in state DELETING")
+	})
+}
+
 func TestTagsOfANewConsumerNeedAPermission(t *testing.T) {
 	s, _, ctx := newService(t, 1)
 	need, err := s.Access(ctx, "RegisterStreamConsumer", &model.RegisterStreamConsumerInput{StreamARN: &ordersARN, ConsumerName: new("reader"), Tags: map[string]string{"a": "b"}})

@@ -12,13 +12,16 @@ import (
 
 // RegisterStreamConsumer adds a consumer that is ACTIVE a moment later; a stream has at most 20.
 func (s *Service) RegisterStreamConsumer(ctx context.Context, in *model.RegisterStreamConsumerInput) (*model.RegisterStreamConsumerOutput, error) {
-	st, _, err := s.findReady(ctx, reference{arn: in.StreamARN})
+	st, _, err := s.findReady(ctx, reference{arn: in.StreamARN, id: in.StreamId})
 	if err != nil {
 		return nil, err
 	}
 	var made consumer
 	err = s.change(ctx, st, func(d *document) error {
 		now := s.Now()
+		if d.Gone != nil {
+			return errNotActive(st.key, d.status(now))
+		}
 		live := d.consumers(now)
 		if slices.ContainsFunc(live, func(c consumer) bool { return c.Name == *in.ConsumerName }) {
 			return model.ResourceInUseException.Errorf("Consumer %s under stream %s already exists for account %s.", *in.ConsumerName, st.key.Name, st.key.Account)
