@@ -60,8 +60,10 @@ var accesses = map[string]rule{
 	"IncreaseStreamRetentionPeriod": onStream(func(in *model.IncreaseStreamRetentionPeriodInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
-	"ListShards":          onShards,
-	"ListStreamConsumers": onStream(func(in *model.ListStreamConsumersInput) reference { return reference{arn: in.StreamARN} }),
+	"ListShards": onShards,
+	"ListStreamConsumers": onStream(func(in *model.ListStreamConsumersInput) reference {
+		return reference{arn: in.StreamARN, id: in.StreamId}
+	}),
 	"ListStreams":         onAll,
 	"ListTagsForResource": onARN(func(in *model.ListTagsForResourceInput) *string { return in.ResourceARN }),
 	"ListTagsForStream": onStream(func(in *model.ListTagsForStreamInput) reference {
@@ -77,7 +79,7 @@ var accesses = map[string]rule{
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
 	"PutResourcePolicy":      onARN(func(in *model.PutResourcePolicyInput) *string { return in.ResourceARN }),
-	"RegisterStreamConsumer": onStream(func(in *model.RegisterStreamConsumerInput) reference { return reference{arn: in.StreamARN} }),
+	"RegisterStreamConsumer": onRegister,
 	"RemoveTagsFromStream": onStream(func(in *model.RemoveTagsFromStreamInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
@@ -137,6 +139,21 @@ func onCreate(s *Service, ctx context.Context, action string, in any) ([]wire.Ac
 	need := s.access(action, target{stream: k}, k.arn())
 	if len(x.Tags) > 0 {
 		need = append(need, s.access("kinesis:AddTagsToStream", target{stream: k}, k.arn())...)
+	}
+	return need, nil
+}
+
+// onRegister needs a second permission for tags.
+func onRegister(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
+	x := in.(*model.RegisterStreamConsumerInput)
+	k, err := s.keyOf(ctx, reference{arn: x.StreamARN, id: x.StreamId})
+	if err != nil {
+		return nil, err
+	}
+	need := s.access(action, target{stream: k}, k.arn())
+	if len(x.Tags) > 0 {
+		c := target{stream: k, consumer: *x.ConsumerName}
+		need = append(need, s.access("kinesis:TagResource", c, k.arn()+"/consumer/"+*x.ConsumerName)...)
 	}
 	return need, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	model "drey/model/kinesis"
@@ -226,5 +227,101 @@ func TestAccountsAndRegionsAreApart(t *testing.T) {
 	d := must[model.DescribeStreamOutput](t)(s.DescribeStream(ctx, &model.DescribeStreamInput{StreamName: new("orders")}))
 	if len(d.StreamDescription.Shards) != 1 {
 		t.Fatal(len(d.StreamDescription.Shards))
+	}
+}
+
+func TestRefusalsWhileCreatingAndOfTags(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, t.TempDir())
+		ctx := requestContext(t.Context())
+		create(t, s, ctx, "orders", 1)
+		tag := func(key, value string) error {
+			_, err := s.AddTagsToStream(ctx, &model.AddTagsToStreamInput{StreamName: new("orders"), Tags: map[string]string{key: value}})
+			return err
+		}
+		wantError(t, tag("a", "b"), model.ResourceInUseException, "not ACTIVE, instead in state CREATING")
+		_, err := s.ListShards(ctx, &model.ListShardsInput{StreamName: new("orders")})
+		wantError(t, err, model.ResourceInUseException, "instead in state CREATING")
+		time.Sleep(creation)
+		wantError(t, tag("a;b", "c"), model.InvalidArgumentException, "invalid characters")
+		wantError(t, tag("a", "b;c"), model.InvalidArgumentException, "invalid characters")
+		wantError(t, tag("aws:a", "b"), model.InvalidArgumentException, "reserved")
+		if err := tag("Straße 1/2:x", "größer = +-%@_."); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestPoliciesAreValidated(t *testing.T) {
+	s := open(t, t.TempDir(), func(c *Config) {
+		c.ValidatePolicy = func(string) error { return wire.ValidationException.Errorf("Syntax errors in policy.") }
+	})
+	_, err := s.PutResourcePolicy(requestContext(t.Context()), &model.PutResourcePolicyInput{ResourceARN: &ordersARN, Policy: new("{}")})
+	wantError(t, err, model.InvalidArgumentException, "Syntax errors in policy.")
+}
+
+func TestRequestsThatContradictThemselves(t *testing.T) {
+	s, c, ctx := newService(t, 1)
+	create(t, s, ctx, "others", 1)
+	c.add(time.Second)
+	others := key{account, "us-east-1", "others"}.arn()
+	made := must[model.RegisterStreamConsumerOutput](t)(s.RegisterStreamConsumer(ctx, &model.RegisterStreamConsumerInput{StreamARN: &ordersARN, ConsumerName: new("reader")})).Consumer
+	for _, in := range []model.DescribeStreamConsumerInput{
+		{ConsumerARN: made.ConsumerARN, ConsumerName: new("writer")}, {ConsumerARN: made.ConsumerARN, StreamARN: &others}, {ConsumerARN: &ordersARN},
+	} {
+		_, err := s.DescribeStreamConsumer(ctx, &in)
+		wantError(t, err, model.InvalidArgumentException, "conflicts")
+	}
+	must[model.DescribeStreamConsumerOutput](t)(s.DescribeStreamConsumer(ctx, &model.DescribeStreamConsumerInput{ConsumerARN: made.ConsumerARN, ConsumerName: new("reader"), StreamARN: &ordersARN}))
+	it := iterator(t, s, ctx, model.GetShardIteratorInput{ShardIteratorType: model.ShardIteratorTypeTRIM_HORIZON})
+	_, err := s.GetRecords(ctx, &model.GetRecordsInput{ShardIterator: it, StreamARN: &others})
+	wantError(t, err, model.InvalidArgumentException, "not of stream "+others)
+	_, err = s.DescribeStream(ctx, &model.DescribeStreamInput{StreamName: new("orders"), StreamARN: &others})
+	wantError(t, err, model.InvalidArgumentException, "name different streams")
+	earlier := new(c.now().Add(-time.Hour))
+	_, err = s.ListStreamConsumers(ctx, &model.ListStreamConsumersInput{StreamARN: &ordersARN, StreamCreationTimestamp: earlier})
+	wantError(t, err, model.ResourceNotFoundException, "orders")
+	_, err = s.ListShards(ctx, &model.ListShardsInput{StreamName: new("orders"), StreamCreationTimestamp: earlier})
+	wantError(t, err, model.ResourceNotFoundException, "orders")
+	created := s.all()[0].load().Created
+	must[model.ListShardsOutput](t)(s.ListShards(ctx, &model.ListShardsInput{StreamName: new("orders"), StreamCreationTimestamp: &created}))
+}
+
+func TestListsGiveAHundredAtMost(t *testing.T) {
+	s, _, ctx := newService(t, 120)
+	d := must[model.DescribeStreamOutput](t)(s.DescribeStream(ctx, &model.DescribeStreamInput{StreamName: new("orders"), Limit: new(int32(1000))})).StreamDescription
+	if len(d.Shards) != 100 || !*d.HasMoreShards {
+		t.Fatalf("%d shards", len(d.Shards))
+	}
+}
+
+func TestRetentionDoesNotBringBack(t *testing.T) {
+	s, c, ctx := newService(t, 1)
+	put(t, s, ctx, "k", "old")
+	c.add(25 * time.Hour)
+	put(t, s, ctx, "k", "new")
+	must[model.IncreaseStreamRetentionPeriodOutput](t)(s.IncreaseStreamRetentionPeriod(ctx, &model.IncreaseStreamRetentionPeriodInput{StreamName: new("orders"), RetentionPeriodHours: new(int32(8760))}))
+	wantData(t, readLineage(t, s, ctx), "new")
+	c.add(100 * 24 * time.Hour)
+	wantData(t, readLineage(t, s, ctx), "new")
+}
+
+func TestDeletedStreamsTakeNoConsumers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, t.TempDir())
+		ctx := requestContext(t.Context())
+		create(t, s, ctx, "orders", 1)
+		time.Sleep(creation)
+		must[model.DeleteStreamOutput](t)(s.DeleteStream(ctx, &model.DeleteStreamInput{StreamName: new("orders")}))
+		_, err := s.RegisterStreamConsumer(ctx, &model.RegisterStreamConsumerInput{StreamARN: &ordersARN, ConsumerName: new("reader")})
+		wantError(t, err, model.ResourceInUseException, "instead in state DELETING")
+	})
+}
+
+func TestTagsOfANewConsumerNeedAPermission(t *testing.T) {
+	s, _, ctx := newService(t, 1)
+	need, err := s.Access(ctx, "RegisterStreamConsumer", &model.RegisterStreamConsumerInput{StreamARN: &ordersARN, ConsumerName: new("reader"), Tags: map[string]string{"a": "b"}})
+	if err != nil || len(need) != 2 || need[1].Action != "kinesis:TagResource" || need[1].Resource != ordersARN+"/consumer/reader" {
+		t.Fatal(need, err)
 	}
 }

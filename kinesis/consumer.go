@@ -12,13 +12,16 @@ import (
 
 // RegisterStreamConsumer adds a consumer that is ACTIVE a moment later; a stream has at most 20.
 func (s *Service) RegisterStreamConsumer(ctx context.Context, in *model.RegisterStreamConsumerInput) (*model.RegisterStreamConsumerOutput, error) {
-	st, _, err := s.findReady(ctx, reference{arn: in.StreamARN})
+	st, _, err := s.findReady(ctx, reference{arn: in.StreamARN, id: in.StreamId})
 	if err != nil {
 		return nil, err
 	}
 	var made consumer
 	err = s.change(ctx, st, func(d *document) error {
 		now := s.Now()
+		if d.Gone != nil {
+			return errNotActive(st.key, d.status(now))
+		}
 		live := d.consumers(now)
 		if slices.ContainsFunc(live, func(c consumer) bool { return c.Name == *in.ConsumerName }) {
 			return model.ResourceInUseException.Errorf("Consumer %s under stream %s already exists for account %s.", *in.ConsumerName, st.key.Name, st.key.Account)
@@ -30,8 +33,8 @@ func (s *Service) RegisterStreamConsumer(ctx context.Context, in *model.Register
 		if s.Limits && len(creating) >= creatingLimit {
 			return model.LimitExceededException.Errorf("Stream %s under account %s already has %d consumers in the CREATING state, which is the limit.", st.key.Name, st.key.Account, creatingLimit)
 		}
-		if len(in.Tags) > maxTags {
-			return errTags(st.key)
+		if err := checkTags(st.key, in.Tags, len(in.Tags)); err != nil {
+			return err
 		}
 		made = consumer{Name: *in.ConsumerName, Created: now, Active: now.Add(creation), Tags: in.Tags}
 		d.Consumers = append(live, made)
@@ -67,6 +70,9 @@ func (s *Service) findConsumer(ctx context.Context, ref consumerReference) (*str
 		t, err := parseTarget(*ref.arn)
 		if err != nil {
 			return nil, consumer{}, err
+		}
+		if t.consumer == "" || ref.name != nil && *ref.name != t.consumer || ref.stream.arn != nil && *ref.stream.arn != t.stream.arn() {
+			return nil, consumer{}, model.InvalidArgumentException.Errorf("ConsumerARN %s is not that of a consumer, or conflicts with the StreamARN or ConsumerName of the request.", *ref.arn)
 		}
 		return s.byTarget(t)
 	}
@@ -142,30 +148,38 @@ func (s *Service) changeConsumer(ctx context.Context, st *stream, c consumer, ed
 	})
 }
 
-// ListStreamConsumers lists consumers, 100 at a time unless MaxResults says otherwise.
+// ListStreamConsumers lists consumers, 100 at a time unless MaxResults says less.
 func (s *Service) ListStreamConsumers(ctx context.Context, in *model.ListStreamConsumersInput) (*model.ListStreamConsumersOutput, error) {
-	st, err := s.find(ctx, reference{arn: in.StreamARN})
+	st, err := s.find(ctx, reference{arn: in.StreamARN, id: in.StreamId})
 	if err != nil {
 		return nil, err
 	}
-	after := ""
+	x, now, after := st.load(), s.Now(), ""
+	if otherCreation(x, in.StreamCreationTimestamp) {
+		return nil, errNoStream(st.key)
+	}
 	if in.NextToken != nil {
+		if in.StreamCreationTimestamp != nil {
+			return nil, model.InvalidArgumentException.Errorf("NextToken and StreamCreationTimestamp cannot be provided together.")
+		}
 		t, err := s.openPage(consumersToken, *in.NextToken)
 		if err != nil {
 			return nil, err
 		}
+		if t.ID != x.ID {
+			return nil, model.InvalidArgumentException.Errorf("The NextToken is of another stream.")
+		}
 		after = t.After
 	}
-	now := s.Now()
-	live := st.load().consumers(now)
+	live := x.consumers(now)
 	slices.SortFunc(live, func(a, b consumer) int { return strings.Compare(a.Name, b.Name) })
 	out := &model.ListStreamConsumersOutput{Consumers: []model.Consumer{}}
 	for _, c := range live {
 		if c.Name <= after {
 			continue
 		}
-		if n := len(out.Consumers); n == or(in.MaxResults, 100) {
-			out.NextToken = new(s.sealer.seal(token{Kind: consumersToken, Stream: st.key, After: *out.Consumers[n-1].ConsumerName, Issued: now}))
+		if n := len(out.Consumers); n == min(or(in.MaxResults, maxPage), maxPage) {
+			out.NextToken = new(s.sealer.seal(token{Kind: consumersToken, ID: x.ID, Stream: st.key, After: *out.Consumers[n-1].ConsumerName, Issued: now}))
 			break
 		}
 		out.Consumers = append(out.Consumers, c.describe(st.key, now))

@@ -103,7 +103,7 @@ func (d *document) monitoring() []model.EnhancedMetrics {
 
 func (d *document) keyID() *string { return orNil(d.KeyID) }
 
-// ListStreams lists the caller's streams by name, 100 at a time unless Limit says otherwise.
+// ListStreams lists the caller's streams by name, 100 at a time unless Limit says less.
 func (s *Service) ListStreams(ctx context.Context, in *model.ListStreamsInput) (*model.ListStreamsOutput, error) {
 	r := wire.FromContext(ctx)
 	after := ""
@@ -124,7 +124,7 @@ func (s *Service) ListStreams(ctx context.Context, in *model.ListStreamsInput) (
 		if st.key.Account != r.Account || st.key.Region != r.Region || st.key.Name <= after || x.gone(now) {
 			continue
 		}
-		if len(out.StreamNames) == or(in.Limit, 100) {
+		if len(out.StreamNames) == min(or(in.Limit, maxPage), maxPage) {
 			out.HasMoreStreams = new(true)
 			out.NextToken = new(s.sealer.seal(token{Kind: streamsToken, After: out.StreamNames[len(out.StreamNames)-1], Issued: now}))
 			break

@@ -83,38 +83,56 @@ func startAtNumber(k key, l *lane, p position, op string) (uint64, error) {
 	return min(from, next), nil
 }
 
+// reading is what an iterator means.
+type reading struct {
+	token
+	stream *stream
+	state  *state
+	lane   *lane
+}
+
+// openIterator tells what the iterator of a request means.
+func (s *Service) openIterator(in *model.GetRecordsInput, now time.Time) (r reading, err error) {
+	var ok bool
+	if r.token, ok = s.sealer.open(iteratorToken, *in.ShardIterator); !ok {
+		return r, model.InvalidArgumentException.Errorf("Invalid ShardIterator.")
+	}
+	if in.StreamARN != nil && *in.StreamARN != r.Stream.arn() {
+		return r, model.InvalidArgumentException.Errorf("The ShardIterator is not of stream %s.", *in.StreamARN)
+	}
+	if now.Sub(r.Issued) > tokenLife {
+		return r, model.ExpiredIteratorException.Errorf("Iterator expired. The iterator was created at time %s while right now it is %s which is further in the future than the tolerated delay of %d milliseconds.",
+			r.Issued.UTC().Format(time.UnixDate), now.UTC().Format(time.UnixDate), tokenLife.Milliseconds())
+	}
+	if r.stream, err = s.byKey(r.Stream); err != nil {
+		return r, err
+	}
+	if r.state = r.stream.load(); r.state.ID != r.ID { // another stream has the name now
+		return r, errNoStream(r.Stream)
+	}
+	if r.lane = r.state.lane(shardID(r.Shard), now); r.lane == nil {
+		return r, errNoShard(r.Stream, shardID(r.Shard))
+	}
+	return r, nil
+}
+
 // GetRecords reads on from an iterator: up to Limit records and 10 MiB.
 func (s *Service) GetRecords(_ context.Context, in *model.GetRecordsInput) (*model.GetRecordsOutput, error) {
-	t, ok := s.sealer.open(iteratorToken, *in.ShardIterator)
-	if !ok {
-		return nil, model.InvalidArgumentException.Errorf("Invalid ShardIterator.")
-	}
 	now := s.Now()
-	if now.Sub(t.Issued) > tokenLife {
-		return nil, model.ExpiredIteratorException.Errorf("Iterator expired. The iterator was created at time %s while right now it is %s which is further in the future than the tolerated delay of %d milliseconds.",
-			t.Issued.UTC().Format(time.UnixDate), now.UTC().Format(time.UnixDate), tokenLife.Milliseconds())
-	}
-	st, err := s.byKey(t.Stream)
+	from, err := s.openIterator(in, now)
 	if err != nil {
 		return nil, err
 	}
-	x := st.load()
-	if x.ID != t.ID { // another stream has the name now
-		return nil, errNoStream(t.Stream)
-	}
-	l := x.lane(shardID(t.Shard), now)
-	if l == nil {
-		return nil, errNoShard(t.Stream, shardID(t.Shard))
-	}
+	st, x, l := from.stream, from.state, from.lane
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
 	if !l.quota.call(now) {
 		return nil, errThroughput(st.key, l.id())
 	}
-	c := &cursor{Reader: l.log.Reader(t.Ordinal).Since(x.horizon(now))}
+	c := &cursor{Reader: l.log.Reader(from.Ordinal).Since(x.horizon(now))}
 	defer c.Close()
-	p, err := l.read(c, t.Ordinal, or(in.Limit, maxRecords), maxReadSize, now)
+	p, err := l.read(c, from.Ordinal, or(in.Limit, maxRecords), maxReadSize, now)
 	if err != nil {
 		return nil, readError(st.key, l, err)
 	}

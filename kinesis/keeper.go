@@ -49,19 +49,35 @@ func (s *Service) keep(ctx context.Context) {
 	}
 }
 
-// removeOrphans deletes the records of streams that are no more: a crash can bring them back.
+// removeOrphans deletes the records of streams and shards that are no more: a crash can bring them back.
 func (s *Service) removeOrphans() error {
-	entries, err := os.ReadDir(s.Dir)
+	err := removeUnknown(s.Dir, func(known map[string]bool) {
+		for _, st := range s.all() {
+			known[st.load().ID] = true
+		}
+	})
+	for _, st := range s.all() {
+		err = errors.Join(err, removeUnknown(filepath.Join(s.Dir, st.load().ID), func(known map[string]bool) {
+			for _, l := range st.load().lanes {
+				known[l.id()] = true
+			}
+		}))
+	}
+	return err
+}
+
+// removeUnknown deletes the directories below dir whose names are not known. They are looked for first, so that what
+// comes into being meanwhile is left alone.
+func removeUnknown(dir string, know func(map[string]bool)) error {
+	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	known := map[string]bool{}
-	for _, st := range s.all() {
-		known[st.load().ID] = true
-	}
+	know(known)
 	for _, e := range entries {
 		if e.IsDir() && !known[e.Name()] {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(s.Dir, e.Name())))
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
 		}
 	}
 	return err

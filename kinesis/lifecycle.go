@@ -77,8 +77,8 @@ func (s *Service) newDocument(k key, in *model.CreateStreamInput) (document, err
 	if err := s.roomIn(k, mode, shards); err != nil {
 		return document{}, err
 	}
-	if len(in.Tags) > maxTags {
-		return document{}, errTags(k)
+	if err := checkTags(k, in.Tags, len(in.Tags)); err != nil {
+		return document{}, err
 	}
 	now := s.Now()
 	d := document{

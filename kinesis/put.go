@@ -151,26 +151,36 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 		FailedRecordCount: new(int32(0)), Records: make([]model.PutRecordsResultEntry, len(in.Records)), EncryptionType: x.shownEncryption(),
 	}
 	for _, b := range batches {
-		b.tellRefused(st.key, out)
-		if b.Err != nil {
-			*out.FailedRecordCount += int32(len(b.places))
-			message := s.failure(st.key, b.Err)
-			for _, i := range b.places {
-				out.Records[i] = model.PutRecordsResultEntry{ErrorCode: new("InternalFailure"), ErrorMessage: &message}
-			}
-			continue
-		}
-		size := 0
-		for _, p := range b.Payloads {
-			size += len(p) - payloadHeader
-		}
-		b.lane.traffic.count(len(b.Payloads), size)
-		id, numbers := b.lane.id(), b.lane.numbers(b.First, b.Time, len(b.places))
-		for n, i := range b.places {
-			out.Records[i] = model.PutRecordsResultEntry{ShardId: &id, SequenceNumber: &numbers[n]}
-		}
+		s.tell(st.key, b, out)
 	}
 	return out, nil
+}
+
+// tell notes what became of the records of a batch.
+func (s *Service) tell(k key, b *batch, out *model.PutRecordsOutput) {
+	fail := func(places []int, code, message string) {
+		*out.FailedRecordCount += int32(len(places))
+		for _, i := range places {
+			out.Records[i] = model.PutRecordsResultEntry{ErrorCode: &code, ErrorMessage: &message}
+		}
+	}
+	if len(b.refused) > 0 {
+		e := errThroughput(k, b.lane.id())
+		fail(b.refused, e.Code, e.Message)
+	}
+	if b.Err != nil {
+		fail(b.places, "InternalFailure", s.failure(k, b.Err))
+		return
+	}
+	size := 0
+	for _, p := range b.Payloads {
+		size += len(p) - payloadHeader
+	}
+	b.lane.traffic.count(len(b.Payloads), size)
+	id, numbers := b.lane.id(), b.lane.numbers(b.First, b.Time, len(b.places))
+	for n, i := range b.places {
+		out.Records[i] = model.PutRecordsResultEntry{ShardId: &id, SequenceNumber: &numbers[n]}
+	}
 }
 
 // throttle takes out the records for which the shard has no throughput left. Smaller ones behind them may pass.
@@ -222,18 +232,6 @@ func (x *state) divide(records []model.PutRecordsRequestEntry) ([]*batch, error)
 		b.Payloads = append(b.Payloads, arena[at:])
 	}
 	return batches, nil
-}
-
-// tellRefused notes the records that were taken out.
-func (b *batch) tellRefused(k key, out *model.PutRecordsOutput) {
-	if len(b.refused) == 0 {
-		return
-	}
-	*out.FailedRecordCount += int32(len(b.refused))
-	e := errThroughput(k, b.lane.id())
-	for _, i := range b.refused {
-		out.Records[i] = model.PutRecordsResultEntry{ErrorCode: &e.Code, ErrorMessage: &e.Message}
-	}
 }
 
 // failure logs why a batch was not stored, and gives the message of its records.

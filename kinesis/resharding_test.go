@@ -3,6 +3,7 @@ package kinesis
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -221,6 +222,25 @@ func TestClosedShardsGoWithTheirRecords(t *testing.T) {
 		t.Fatal(got)
 	}
 	put(t, s, ctx, "k", "new")
+}
+
+// TestOrphansAreRemoved: what a crash brought back of a shard or stream that is no more goes at the next start.
+func TestOrphansAreRemoved(t *testing.T) {
+	s, _, ctx := newService(t, 1)
+	put(t, s, ctx, "k", "kept")
+	stream := filepath.Join(s.Dir, s.all()[0].load().ID)
+	for _, dir := range []string{filepath.Join(stream, shardID(7)), filepath.Join(s.Dir, "gone", shardID(0))} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.removeOrphans(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(s.Dir, "*", "*")); err != nil || !slices.Equal(left, []string{filepath.Join(stream, shardID(0))}) {
+		t.Fatal(left, err)
+	}
+	wantData(t, readLineage(t, s, ctx), "kept")
 }
 
 // TestOrderOverResharding: producers go on while shards are split and merged; whoever reads parents before children

@@ -23,6 +23,8 @@ type Config struct {
 	Now   func() time.Time // time.Now
 	Files seglog.FS        // the operating system's
 
+	// ValidatePolicy refuses a resource policy that cannot be evaluated.
+	ValidatePolicy func(document string) error
 	// NoSync acknowledges records when the operating system has them: they survive kill -9, not a loss of power.
 	NoSync bool
 	Limits bool // enforce AWS's limits of throughput, call rates and changes at the same time or within a day

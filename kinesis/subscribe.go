@@ -145,6 +145,11 @@ func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uin
 	defer idle.Stop()
 	c := &cursor{Reader: l.log.Reader(from)}
 	defer c.Close()
+	event := func(p page, now time.Time) error {
+		err := sub.send(l, p, now, send)
+		idle.Reset(heartbeat)
+		return err
+	}
 	for {
 		if ended, err := sub.rest(ctx, over.C, s.Now()); ended {
 			return err
@@ -160,10 +165,9 @@ func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uin
 		}
 		from = p.next
 		if len(p.records) > 0 {
-			if err := sub.send(l, p, now, send); err != nil {
+			if err := event(p, now); err != nil {
 				return err
 			}
-			idle.Reset(heartbeat)
 		}
 		if p.ended {
 			return send(lastEvent(x.children(l.id())))
@@ -175,10 +179,9 @@ func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uin
 		case <-l.log.Grown(from - 1):
 		case <-l.closed:
 		case <-idle.C:
-			if err := sub.send(l, p, now, send); err != nil {
+			if err := event(p, now); err != nil {
 				return err
 			}
-			idle.Reset(heartbeat)
 		case <-over.C:
 			return nil
 		case <-ctx.Done():

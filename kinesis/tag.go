@@ -2,11 +2,13 @@ package kinesis
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
+	"regexp"
 	"slices"
+	"strings"
 
 	model "drey/model/kinesis"
+	"drey/wire"
 )
 
 // maxTags is how many tags a stream or a consumer can have.
@@ -14,6 +16,25 @@ const maxTags = 50
 
 func errTags(k key) error {
 	return model.InvalidArgumentException.Errorf("Failed to add tags to stream %s under account %s because a given stream cannot have more than %d tags associated with it.", k.Name, k.Account, maxTags)
+}
+
+// tagText is what keys and values of tags are made of ("Tag restrictions" in the developer guide).
+var tagText = regexp.MustCompile(`^[\p{L}\p{N}\p{Z}\s_.:/=+\-%@]*$`)
+
+// checkTags refuses tags that may not be, and more of them than there may be.
+func checkTags(k key, tags map[string]string, count int) error {
+	for key, value := range tags {
+		if !tagText.MatchString(key) || !tagText.MatchString(value) {
+			return model.InvalidArgumentException.Errorf("Some tags contain invalid characters. Valid characters: Unicode letters, digits, white space, _ . : / = + - %% @.")
+		}
+		if strings.HasPrefix(strings.ToLower(key), "aws:") {
+			return model.InvalidArgumentException.Errorf("The prefix aws: of tag keys is reserved: %s", key)
+		}
+	}
+	if count > maxTags {
+		return errTags(k)
+	}
+	return nil
 }
 
 // attachments are what streams and consumers alike can carry.
@@ -29,7 +50,12 @@ func (s *Service) changeTarget(ctx context.Context, t target, edit func(attachme
 		if err != nil {
 			return err
 		}
-		return s.change(ctx, st, func(d *document) error { return edit(attachments{&d.Tags, &d.Policy}) })
+		return s.change(ctx, st, func(d *document) error {
+			if status := d.status(s.Now()); status == model.StreamStatusCREATING || status == model.StreamStatusDELETING {
+				return errNotActive(st.key, status)
+			}
+			return edit(attachments{&d.Tags, &d.Policy})
+		})
 	}
 	st, c, err := s.byTarget(t)
 	if err != nil {
@@ -58,10 +84,7 @@ func (s *Service) addTags(ctx context.Context, t target, tags map[string]string)
 			*a.tags = map[string]string{}
 		}
 		maps.Copy(*a.tags, tags)
-		if len(*a.tags) > maxTags {
-			return errTags(t.stream)
-		}
-		return nil
+		return checkTags(t.stream, tags, len(*a.tags))
 	})
 }
 
@@ -155,8 +178,11 @@ func (s *Service) PutResourcePolicy(ctx context.Context, in *model.PutResourcePo
 	if err != nil {
 		return nil, err
 	}
-	if !json.Valid([]byte(*in.Policy)) {
-		return nil, model.InvalidArgumentException.Errorf("The policy is not valid JSON.")
+	if s.ValidatePolicy != nil {
+		if err := s.ValidatePolicy(*in.Policy); err != nil {
+			e, _ := wire.AsError(err)
+			return nil, model.InvalidArgumentException.Errorf("%s", e.Message)
+		}
 	}
 	return &model.PutResourcePolicyOutput{}, s.changeTarget(ctx, t, func(a attachments) error {
 		*a.policy = *in.Policy

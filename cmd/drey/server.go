@@ -102,6 +102,7 @@ func (s *server) openServices(ctx context.Context) (err error) {
 	}
 	s.kinesis, err = kinesis.Open(ctx, kinesis.Config{
 		DB: s.db, Dir: s.dir("kinesis"), Log: s.log, Now: time.Now, NoSync: s.KinesisSync == "never", Limits: s.KinesisLimits == "on",
+		ValidatePolicy: iam.ValidateResourcePolicy,
 	})
 	if err != nil {
 		return err
