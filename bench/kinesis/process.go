@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,7 +39,7 @@ const (
 	stopLimit  = 10 * time.Second
 )
 
-// start gives the server when its port takes connections. It refuses a port that another process has, which would be
+// start gives the server when it answers. It refuses a port that another process has, which would be
 // measured in its place.
 func start(ctx context.Context, name, address, log string, cmd *exec.Cmd) (*server, error) {
 	free, err := net.Listen("tcp", address)
@@ -75,8 +76,8 @@ func (s *server) await(ctx context.Context) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
-		if c, err := net.Dial("tcp", s.address); err == nil {
-			return c.Close()
+		if answer, err := http.Get("http://" + s.address + "/"); err == nil { // a port takes connections before its server is ready
+			return answer.Body.Close()
 		}
 		select {
 		case <-tick.C:
