@@ -97,15 +97,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(wire.WithRequest(r.Context(), req))
 	c := &call{Handler: h, w: w, r: r, req: req, pace: body}
 	c.serve()
-	h.Log.Debug("request", "id", req.ID, "service", req.Service, "operation", req.Op, "principal", req.Principal.ARN, "took", h.Now().Sub(req.Time))
+	if h.Log.Enabled(r.Context(), slog.LevelDebug) {
+		h.Log.Debug("request", "id", req.ID, "service", req.Service, "operation", req.Op, "principal", req.Principal.ARN, "took", h.Now().Sub(req.Time))
+	}
 }
 
 // internal serves the paths that are the server's own.
 func (h *Handler) internal(w http.ResponseWriter, r *http.Request) bool {
-	host, _, err := net.SplitHostPort(r.Host)
-	if err != nil {
-		host = r.Host
-	}
+	host, _, _ := strings.Cut(r.Host, ":")
 	switch {
 	case host == TelemetryHost:
 		h.telemetry(w, r)

@@ -23,7 +23,7 @@ const (
 type key struct{ Account, Region, Name string }
 
 func (k key) arn() string {
-	return fmt.Sprintf("arn:aws:kinesis:%s:%s:stream/%s", k.Region, k.Account, k.Name)
+	return "arn:aws:kinesis:" + k.Region + ":" + k.Account + ":stream/" + k.Name
 }
 
 // document is all that is stored of a stream but its records.

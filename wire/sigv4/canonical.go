@@ -60,6 +60,7 @@ func parseScope(credential, date string) (scope, error) {
 // canonicalRequest builds what the client signed (IAM user guide, "Create a signed AWS API request").
 func canonicalRequest(r *http.Request, signed []string, payload, service string) string {
 	var b strings.Builder
+	b.Grow(512)
 	b.WriteString(r.Method)
 	b.WriteByte('\n')
 	b.WriteString(canonicalPath(r.URL, service))
@@ -82,8 +83,8 @@ func canonicalRequest(r *http.Request, signed []string, payload, service string)
 // canonicalPath encodes the path once for S3 and twice for all others.
 func canonicalPath(u *url.URL, service string) string {
 	path := u.Path
-	if path == "" {
-		path = "/"
+	if path == "" || path == "/" {
+		return "/"
 	}
 	encoded := encode(path, true)
 	if service == "s3" || service == "" {
@@ -127,6 +128,21 @@ func encode(s string, path bool) string {
 	return b.String()
 }
 
+// commonNames saves the making of names that nearly every request has.
+var commonNames = map[string]string{
+	"x-amz-date": "X-Amz-Date", "x-amz-target": "X-Amz-Target", "x-amz-security-token": "X-Amz-Security-Token",
+	"x-amz-content-sha256": "X-Amz-Content-Sha256", "amz-sdk-invocation-id": "Amz-Sdk-Invocation-Id", "amz-sdk-request": "Amz-Sdk-Request",
+	"content-type": "Content-Type",
+}
+
+// canonicalName is the key of a header's name in the map of net/http.
+func canonicalName(lower string) string {
+	if name, ok := commonNames[lower]; ok {
+		return name
+	}
+	return http.CanonicalHeaderKey(lower)
+}
+
 // headerValue is the canonical value of a header; some of them the HTTP server keeps outside of the map.
 func headerValue(r *http.Request, name string) string {
 	switch name {
@@ -137,7 +153,10 @@ func headerValue(r *http.Request, name string) string {
 	case "transfer-encoding":
 		return strings.Join(r.TransferEncoding, ",")
 	}
-	values := r.Header.Values(name)
+	values := r.Header.Values(canonicalName(name))
+	if len(values) == 1 && !strings.ContainsAny(values[0], " \t") {
+		return values[0]
+	}
 	trimmed := make([]string, len(values))
 	for i, v := range values {
 		trimmed[i] = strings.Join(strings.Fields(v), " ")

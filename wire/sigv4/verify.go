@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -136,16 +137,15 @@ func (v *Verifier) checkSkew(signed time.Time, date string) error {
 
 // requireSigned refuses requests whose host or Amazon headers are not covered: somebody could have changed them.
 func requireSigned(r *http.Request, signed []string) error {
-	has := map[string]bool{}
-	for _, h := range signed {
-		has[h] = true
-	}
-	if !has["host"] && !has[":authority"] {
+	if !slices.Contains(signed, "host") && !slices.Contains(signed, ":authority") {
 		return SignatureDoesNotMatch.Errorf("'Host' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	for name := range r.Header {
-		if n := strings.ToLower(name); strings.HasPrefix(n, "x-amz-") && n != "x-amz-content-sha256" && n != "x-amzn-trace-id" && !has[n] {
-			return AccessDenied.Errorf("There were headers present in the request which were not signed: %s", n)
+		if !strings.HasPrefix(name, "X-Amz-") || name == "X-Amz-Content-Sha256" {
+			continue
+		}
+		if !slices.ContainsFunc(signed, func(s string) bool { return strings.EqualFold(s, name) }) {
+			return AccessDenied.Errorf("There were headers present in the request which were not signed: %s", strings.ToLower(name))
 		}
 	}
 	return nil
