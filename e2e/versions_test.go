@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// update brings the code of a jar and whatever else stands in the JSON of an ApplicationConfigurationUpdate.
-func (a application) update(jar string, more map[string]any) (answer string) {
+// update brings the code of a jar and whatever else stands in the JSON of an ApplicationConfigurationUpdate, with more
+// arguments of the AWS CLI.
+func (a application) update(jar string, more map[string]any, args ...string) (answer string) {
 	a.t.Helper()
 	u := map[string]any{"ApplicationCodeConfigurationUpdate": map[string]any{"CodeContentUpdate": map[string]any{
 		"S3ContentLocationUpdate": map[string]any{"FileKeyUpdate": a.upload(jar)}}}}
@@ -23,8 +24,8 @@ func (a application) update(jar string, more map[string]any) (answer string) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return a.aws("kinesisanalyticsv2", "update-application", "--application-name", a.name, "--current-application-version-id", a.version(),
-		"--application-configuration-update", string(body))
+	return a.aws(append([]string{"kinesisanalyticsv2", "update-application", "--application-name", a.name, "--current-application-version-id", a.version(),
+		"--application-configuration-update", string(body)}, args...)...)
 }
 
 var counted = regexp.MustCompile(`"message":"counted (\d+)".*"timestamp":(\d+)|"timestamp":(\d+).*"message":"counted (\d+)"`)

@@ -2,19 +2,19 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+
+	"golang.org/x/sync/errgroup"
 )
 
-var errNothingStored = errors.New("there is nothing to read")
-
-// consumer reads a shard with GetRecords from its beginning to its end, again and again.
+// consumer reads a shard with GetRecords from its beginning to its end, again and again. It knows how many records there
+// are, and so asks for no empty page behind them.
 type consumer struct {
 	*conn
 	format
 	server      *server
 	first, next string // iterators
-	seen, all   int    // records of this lap; of the shard, once a lap is over
+	seen, all   int    // records of this lap; of the shard
 }
 
 type getRecordsInput struct {
@@ -25,6 +25,15 @@ type getRecordsInput struct {
 const maxRecords = 10_000
 
 func (c *consumer) step() (int, error) {
+	n, err := c.page()
+	if c.seen += n; c.seen == c.all {
+		c.next, c.seen = c.first, 0
+	}
+	return n, err
+}
+
+// page reads one, and moves on behind it.
+func (c *consumer) page() (int, error) {
 	request, err := c.server.request(c.format, "GetRecords", getRecordsInput{c.next, maxRecords})
 	if err != nil {
 		return 0, err
@@ -33,19 +42,22 @@ func (c *consumer) step() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n := c.recordsIn(page)
-	if c.seen += n; n == 0 {
-		c.all = c.seen
+	c.next, err = c.nextIterator(page)
+	return c.recordsIn(page), err
+}
+
+// countAll reads up to the first empty page.
+func (c *consumer) countAll() error {
+	for c.all = 0; ; {
+		n, err := c.page()
+		if err != nil {
+			return err
+		}
+		if c.all += n; n == 0 {
+			c.next = c.first
+			return nil
+		}
 	}
-	switch {
-	case n == 0 && c.all == 0:
-		return 0, errNothingStored
-	case n == 0 || c.seen == c.all:
-		c.next, c.seen = c.first, 0
-	default:
-		c.next, err = c.nextIterator(page)
-	}
-	return n, err
 }
 
 // iterator gives one at the position.
@@ -58,21 +70,59 @@ func (s *server) iterator(ctx context.Context, stream, shard, position string) (
 // shard is the name of a stream's shard, in a stream that was never resharded.
 func shard(i int) string { return fmt.Sprintf("shardId-%012d", i) }
 
+// filling is a stream with records to read.
+type filling struct {
+	stream string
+	counts []int // of its shards
+}
+
 // consumers are one for each shard.
-func (s *server) consumers(ctx context.Context, f format, stream string) ([]worker, error) {
-	var all []worker
-	for i := range shards {
-		first, err := s.iterator(ctx, stream, shard(i), "TRIM_HORIZON")
+func (s *server) consumers(ctx context.Context, f format, from filling) ([]*consumer, error) {
+	var all []*consumer
+	for i, n := range from.counts {
+		first, err := s.iterator(ctx, from.stream, shard(i), "TRIM_HORIZON")
 		if err != nil {
-			closeAll(all)
-			return nil, err
+			return all, err
 		}
 		c, err := s.dial(ctx)
 		if err != nil {
-			closeAll(all)
-			return nil, err
+			return all, err
 		}
-		all = append(all, &consumer{conn: c, format: f, server: s, first: first, next: first})
+		all = append(all, &consumer{conn: c, format: f, server: s, first: first, next: first, all: n})
 	}
 	return all, nil
+}
+
+// count reads all that a stream has, which must be as many records as were put.
+func (s *server) count(ctx context.Context, stream string, put int) (filling, error) {
+	from := filling{stream, make([]int, shards)}
+	all, err := s.consumers(ctx, asJSON, from)
+	defer closeAll(workersOf(all))
+	if err != nil {
+		return from, err
+	}
+	var g errgroup.Group
+	for _, c := range all {
+		g.Go(c.countAll)
+	}
+	if err := g.Wait(); err != nil {
+		return from, s.fail(err)
+	}
+	total := 0
+	for i, c := range all {
+		from.counts[i] = c.all
+		total += c.all
+	}
+	if total != put {
+		return from, fmt.Errorf("%s: %d records were put and %d are there", s.name, put, total)
+	}
+	return from, nil
+}
+
+func workersOf[W worker](all []W) []worker {
+	var workers []worker
+	for _, w := range all {
+		workers = append(workers, w)
+	}
+	return workers
 }

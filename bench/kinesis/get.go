@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,28 +16,28 @@ const (
 // get measures GetRecords, and SubscribeToShard, which neither peer has.
 func (b *bench) get(ctx context.Context) error {
 	return b.besidePeers(ctx, func(ctx context.Context) error {
-		streams := map[*server]string{}
+		stored := map[*server]filling{}
 		for _, s := range b.servers {
-			name, err := b.filled(ctx, s)
+			from, err := b.filled(ctx, s)
 			if err != nil {
 				return err
 			}
-			streams[s] = name
+			stored[s] = from
 		}
-		all, err := b.compare(ctx, func(ctx context.Context, s *server) (outcome, error) { return b.read(ctx, s, asJSON, streams[s]) })
+		all, err := b.compare(ctx, func(ctx context.Context, s *server) (outcome, error) { return b.read(ctx, s, asJSON, stored[s]) })
 		if err != nil {
 			return err
 		}
 		drey := b.servers[0]
-		binary, err := b.read(ctx, drey, asCBOR, streams[drey])
+		binary, err := b.read(ctx, drey, asCBOR, stored[drey])
 		if err != nil {
 			return err
 		}
-		secure, err := b.read(ctx, drey.overTLS(), asJSON, streams[drey])
+		secure, err := b.read(ctx, drey.overTLS(), asJSON, stored[drey])
 		if err != nil {
 			return err
 		}
-		pushed, err := b.pushed(ctx, drey, streams[drey])
+		pushed, err := b.pushed(ctx, drey, stored[drey].stream)
 		if err != nil {
 			return err
 		}
@@ -58,49 +59,56 @@ func (b *bench) get(ctx context.Context) error {
 }
 
 // filled makes a stream with records to read: as many as go in within three measurements' time.
-func (b *bench) filled(ctx context.Context, s *server) (string, error) {
+func (b *bench) filled(ctx context.Context, s *server) (filling, error) {
 	name := b.streamName()
 	if err := s.createStream(ctx, name, shards); err != nil {
-		return "", err
+		return filling{}, err
 	}
-	return name, b.fill(ctx, s, name, readSize, readCount, 3*b.length())
+	put, err := fill(ctx, s, name, readCount, 3*b.length())
+	if err != nil {
+		return filling{}, err
+	}
+	return s.count(ctx, name, put)
 }
 
-// fill puts so many records, or what goes in within the limit.
-func (b *bench) fill(ctx context.Context, s *server, stream string, size, records int, limit time.Duration) error {
+// fill puts so many records to read, or what goes in within the limit, and tells how many.
+func fill(ctx context.Context, s *server, stream string, records int, limit time.Duration) (int, error) {
 	const connections = 4
-	workers, err := traffic{asJSON, 500, size, connections, shards}.producers(ctx, s, stream)
+	workers, err := traffic{asJSON, 500, readSize, connections, shards}.producers(ctx, s, stream)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer closeAll(workers)
 	deadline := time.Now().Add(limit)
+	var put atomic.Int64
 	var g errgroup.Group
 	for _, w := range workers {
 		g.Go(func() error {
-			for left := records / connections; left > 0 && time.Now().Before(deadline); {
+			for done := 0; done < records/connections && time.Now().Before(deadline); {
 				n, err := w.step()
 				if err != nil {
 					return err
 				}
-				left -= n
+				done += n
+				put.Add(int64(n))
 			}
 			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return s.fail(err)
+		return 0, s.fail(err)
 	}
-	return nil
+	return int(put.Load()), nil
 }
 
-// read measures GetRecords on a stream that has records.
-func (b *bench) read(ctx context.Context, s *server, f format, stream string) (outcome, error) {
-	workers, err := s.consumers(ctx, f, stream)
+// read measures GetRecords.
+func (b *bench) read(ctx context.Context, s *server, f format, from filling) (outcome, error) {
+	all, err := s.consumers(ctx, f, from)
+	workers := workersOf(all)
+	defer closeAll(workers)
 	if err != nil {
 		return outcome{}, err
 	}
-	defer closeAll(workers)
 	o, err := b.measure(ctx, s, workers)
 	o.answer = averageAnswer(workers)
 	return o, err
@@ -118,11 +126,10 @@ func (b *bench) pushed(ctx context.Context, s *server, stream string) (outcome, 
 		if err != nil {
 			return outcome{}, err
 		}
-		var workers []worker
 		for _, x := range subscribers {
 			x.laps = true
-			workers = append(workers, x)
 		}
+		workers := workersOf(subscribers)
 		o, err := b.measure(ctx, s, workers)
 		o.answer = subscribers[0].events.average()
 		closeAll(workers)

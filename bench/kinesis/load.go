@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"time"
@@ -43,8 +44,15 @@ func (b *bench) measure(ctx context.Context, s *server, workers []worker) (outco
 	if err != nil {
 		return outcome{}, err
 	}
-	return sum(shares, after-before), nil
+	o := sum(shares, after-before)
+	if o.records == 0 {
+		return o, s.fail(errNothing)
+	}
+	return o, nil
 }
+
+// errNothing keeps a measurement that met no record from passing as a slow one.
+var errNothing = errors.New("no record in the whole measurement")
 
 // share is what one worker did.
 type share struct {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,8 +39,16 @@ const (
 	stopLimit  = 10 * time.Second
 )
 
-// start gives the server when its port takes connections.
+// start gives the server when it answers. It refuses a port that another process has, which would be
+// measured in its place.
 func start(ctx context.Context, name, address, log string, cmd *exec.Cmd) (*server, error) {
+	free, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: its port is taken, perhaps by another run: %w", name, err)
+	}
+	if err := free.Close(); err != nil {
+		return nil, err
+	}
 	f, err := os.Create(log)
 	if err != nil {
 		return nil, err
@@ -67,8 +76,8 @@ func (s *server) await(ctx context.Context) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
-		if c, err := net.Dial("tcp", s.address); err == nil {
-			return c.Close()
+		if answer, err := http.Get("http://" + s.address + "/"); err == nil { // a port takes connections before its server is ready
+			return answer.Body.Close()
 		}
 		select {
 		case <-tick.C:

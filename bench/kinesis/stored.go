@@ -31,7 +31,7 @@ func (b *bench) storing(ctx context.Context, t *table, gb float64) error {
 		if err := s.createStream(ctx, stream, shards); err != nil {
 			return err
 		}
-		if err := b.fill(ctx, s, stream, readSize, int(gb*1e9/readSize), fillLimit); err != nil {
+		if _, err := fill(ctx, s, stream, int(gb*1e9/readSize), fillLimit); err != nil {
 			return err
 		}
 		row, err := b.beforeRestarts(ctx, s, stream, gb)
