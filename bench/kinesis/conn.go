@@ -34,7 +34,11 @@ func (s *server) dial(ctx context.Context) (*conn, error) {
 	if s.secure { // whose certificate it is, is not what is measured
 		c = tls.Client(c, &tls.Config{ServerName: "kinesis.us-east-1.amazonaws.com", InsecureSkipVerify: true})
 	}
-	return &conn{Conn: c, r: bufio.NewReaderSize(c, 64<<10), stop: context.AfterFunc(ctx, func() { c.Close() })}, nil
+	return newConn(ctx, c), nil
+}
+
+func newConn(ctx context.Context, c net.Conn) *conn {
+	return &conn{Conn: c, r: bufio.NewReaderSize(c, 64<<10), stop: context.AfterFunc(ctx, func() { c.Close() })}
 }
 
 func (c *conn) Close() error {

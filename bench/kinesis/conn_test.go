@@ -61,7 +61,7 @@ func TestCutAndForeignAnswersAreErrors(t *testing.T) {
 func TestAnswerOtherThan200IsRefused(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
-	c := &conn{Conn: ours, r: bufio.NewReader(ours), stop: func() bool { return true }}
+	c := newConn(t.Context(), ours)
 	defer c.Close()
 	go func() {
 		_, _ = io.ReadFull(theirs, make([]byte, 4))

@@ -153,7 +153,12 @@ func (b *bench) describe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(b.out, "%d processors, %s, Node %s, data on %s; %g s a measurement, medians of %d\n", runtime.NumCPU(), runtime.Version(), node, disk, b.seconds, b.rounds)
+	load, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(b.out, "%d processors (load before: %.4s), %s, Node %s, data on %s; %g s a measurement, medians of %d\n",
+		runtime.NumCPU(), load, runtime.Version(), node, disk, b.seconds, b.rounds)
 	return err
 }
 
