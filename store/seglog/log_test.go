@@ -429,7 +429,10 @@ func FuzzDecodeFrame(f *testing.F) {
 			}
 		}
 		seg := append([]byte(segmentMagic), b...)
-		x, d := scanBytes(seg, 1)
+		x, d, err := scanFrames(bytes.NewReader(seg), int64(len(seg)), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if d == nil && x.size != int64(len(seg)) || d != nil && d.offset > int64(len(seg)) {
 			t.Fatal(x, d)
 		}

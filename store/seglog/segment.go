@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -60,8 +61,11 @@ func createSegment(fsys FS, dir string, first uint64, durable bool) (File, error
 type damage struct {
 	offset int64
 	reason error
-	rest   []byte // from offset to the end of what was read
+	rest   []byte // from offset to the end of the file
 }
+
+// scanChunk is how much of a segment a scan holds in memory, longer frames apart.
+const scanChunk = 1 << 20
 
 // scan reads all frames of a segment. The index covers those before the damage.
 func scan(fsys FS, path string, first uint64) (index, *damage, error) {
@@ -74,30 +78,84 @@ func scan(fsys FS, path string, first uint64) (index, *damage, error) {
 	if err != nil {
 		return index{}, nil, err
 	}
-	b := make([]byte, size)
-	if _, err := f.ReadAt(b, 0); err != nil && err != io.EOF {
-		return index{}, nil, fmt.Errorf("read %s: %w", path, err)
+	x, d, err := scanFrames(f, size, first)
+	if err != nil {
+		err = fmt.Errorf("read %s: %w", path, err)
 	}
-	x, d := scanBytes(b, first)
-	return x, d, nil
+	return x, d, err
 }
 
-func scanBytes(b []byte, first uint64) (index, *damage) {
-	x := newIndex(first)
-	if int64(len(b)) < segmentHeader || string(b[:segmentHeader]) != segmentMagic {
-		return x, &damage{0, errors.New("the file does not begin as a segment"), b}
+func scanFrames(f io.ReaderAt, size int64, first uint64) (index, *damage, error) {
+	x, w := newIndex(first), window{f: f, size: size}
+	head, err := w.bytes(0, segmentHeader)
+	if err != nil {
+		return x, nil, err
 	}
-	for x.size < int64(len(b)) {
-		f, err := decodeFrame(b[x.size:])
-		if err == nil && f.ordinal != x.last+1 {
-			err = fmt.Errorf("record %d stands where %d belongs", f.ordinal, x.last+1)
-		}
+	if string(head) != segmentMagic {
+		d, err := w.damage(0, errors.New("the file does not begin as a segment"))
+		return x, d, err
+	}
+	for x.size < size {
+		fr, bad, err := w.frame(x.size)
 		if err != nil {
-			return x, &damage{x.size, err, b[x.size:]}
+			return x, nil, err
 		}
-		x.add(f)
+		if bad == nil && fr.ordinal != x.last+1 {
+			bad = fmt.Errorf("record %d stands where %d belongs", fr.ordinal, x.last+1)
+		}
+		if bad != nil {
+			d, err := w.damage(x.size, bad)
+			return x, d, err
+		}
+		x.add(fr)
 	}
-	return x, nil
+	return x, nil, nil
+}
+
+// window is the part of a file that is in memory.
+type window struct {
+	f    io.ReaderAt
+	size int64 // of the file
+	at   int64
+	buf  []byte
+}
+
+// bytes gives n bytes from offset on, fewer where the file ends. They are good until the next call.
+func (w *window) bytes(offset, n int64) ([]byte, error) {
+	n = min(n, w.size-offset)
+	if offset < w.at || offset+n > w.at+int64(len(w.buf)) {
+		take := min(max(n, scanChunk), w.size-offset)
+		w.at, w.buf = offset, slices.Grow(w.buf[:0], int(take))[:take]
+		if _, err := w.f.ReadAt(w.buf, offset); err != nil && err != io.EOF {
+			return nil, err
+		}
+	}
+	return w.buf[offset-w.at:][:n], nil
+}
+
+// frame reads the frame at offset; bad tells why there is none.
+func (w *window) frame(offset int64) (f frame, bad, err error) {
+	b, err := w.bytes(offset, frameHeader)
+	if err != nil {
+		return frame{}, nil, err
+	}
+	if len(b) < frameHeader {
+		return frame{}, errShort, nil
+	}
+	size, bad := frameSize(b)
+	if bad != nil {
+		return frame{}, bad, nil
+	}
+	if b, err = w.bytes(offset, size); err != nil {
+		return frame{}, nil, err
+	}
+	f, bad = decodeFrame(b)
+	return f, bad, nil
+}
+
+func (w *window) damage(offset int64, reason error) (*damage, error) {
+	rest, err := w.bytes(offset, w.size)
+	return &damage{offset, reason, slices.Clone(rest)}, err
 }
 
 // sealedIndex gives the index of a segment that grows no more: from its sidecar, or from the segment itself.
