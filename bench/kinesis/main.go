@@ -96,8 +96,7 @@ func (o options) chosen() ([]string, error) {
 type bench struct {
 	options
 	root, work string
-	program    string   // drey
-	noLimits   []string // its flags for a server without throughput limits
+	program    string // drey
 	out        io.Writer
 	servers    []*server // Drey first, then the peers
 	streams    int       // made so far
