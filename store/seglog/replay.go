@@ -60,6 +60,7 @@ func (j *Journal) readGroups(f *journalFile) (groups []journalGroup, err error) 
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", f.path, err)
 	}
+	f.filled = int64(len(b))
 	for at := int64(0); at < int64(len(b)); {
 		g, err := decodeGroup(b[at:])
 		stale := len(groups) > 0 && int64(len(b))-at >= groupHeader && groupGeneration(b[at:]) != groups[0].generation
