@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	stdsql "database/sql"
 	"errors"
@@ -160,17 +161,33 @@ func (s *Service) policiesFor(p wire.Principal, id *compiled, a wire.Access) (*p
 	return ps, nil
 }
 
-// request describes an access with all condition keys ("AWS global condition context keys").
+// request describes an access.
 func (s *Service) request(ctx context.Context, r *wire.Request, id *compiled, a wire.Access) (*policy.Request, error) {
 	p := r.Principal
-	req := &policy.Request{Action: a.Action, Resource: a.Resource, ResourceAccount: a.ResourceAccount, Caller: callerOf(p), Keys: policy.Keys{}}
+	var sourceIdentity string
+	if p.Session != nil && p.AccessKeyID != "" {
+		c, err := s.credential(ctx, p.AccessKeyID)
+		if err != nil {
+			return nil, err
+		}
+		sourceIdentity = c.sourceIdentity
+	}
+	return &policy.Request{
+		Action: a.Action, Resource: a.Resource, ResourceAccount: a.ResourceAccount, Caller: callerOf(p),
+		Context: func() policy.Keys { return s.keys(r, id, a, sourceIdentity) },
+	}, nil
+}
+
+// keys are all condition keys of an access ("AWS global condition context keys").
+func (s *Service) keys(r *wire.Request, id *compiled, a wire.Access, sourceIdentity string) policy.Keys {
+	p, keys := r.Principal, policy.Keys{}
 	at := r.Time
 	if at.IsZero() {
 		at = s.now()
 	}
 	set := func(key, value string) {
 		if value != "" {
-			req.Keys.Set(key, value)
+			keys.Set(key, value)
 		}
 	}
 	set("aws:PrincipalType", principalTypes[kindOf(p)])
@@ -183,10 +200,7 @@ func (s *Service) request(ctx context.Context, r *wire.Request, id *compiled, a 
 	set("aws:RequestedRegion", r.Region)
 	set("aws:UserAgent", r.UserAgent)
 	set("aws:PrincipalIsAWSService", "false")
-	set("aws:ResourceAccount", a.ResourceAccount)
-	if a.ResourceAccount == "" {
-		set("aws:ResourceAccount", p.Account)
-	}
+	set("aws:ResourceAccount", cmp.Or(a.ResourceAccount, p.Account))
 	switch kindOf(p) {
 	case roleCaller:
 		set("aws:PrincipalArn", p.Session.RoleARN)
@@ -199,35 +213,17 @@ func (s *Service) request(ctx context.Context, r *wire.Request, id *compiled, a 
 	for k, v := range id.tags {
 		set("aws:PrincipalTag/"+k, v)
 	}
-	if err := s.sessionKeys(ctx, p, req.Keys); err != nil {
-		return nil, err
+	if p.Session != nil { // session tags go before the tags of the role
+		keys.Set("aws:TokenIssueTime", p.Session.Issued.UTC().Format(time.RFC3339))
+		for k, v := range p.Session.Tags {
+			keys.Set("aws:PrincipalTag/"+k, v)
+		}
+		set("aws:SourceIdentity", sourceIdentity)
 	}
 	for k, v := range a.Conditions {
-		req.Keys.Set(k, v...)
+		keys.Set(k, v...)
 	}
-	return req, nil
-}
-
-// sessionKeys adds what temporary credentials know; session tags go before the tags of the role.
-func (s *Service) sessionKeys(ctx context.Context, p wire.Principal, keys policy.Keys) error {
-	if p.Session == nil {
-		return nil
-	}
-	keys.Set("aws:TokenIssueTime", p.Session.Issued.UTC().Format(time.RFC3339))
-	for k, v := range p.Session.Tags {
-		keys.Set("aws:PrincipalTag/"+k, v)
-	}
-	if p.AccessKeyID == "" {
-		return nil
-	}
-	c, err := s.credential(ctx, p.AccessKeyID)
-	if err != nil {
-		return err
-	}
-	if c.sourceIdentity != "" {
-		keys.Set("aws:SourceIdentity", c.sourceIdentity)
-	}
-	return nil
+	return keys
 }
 
 var principalTypes = map[kind]string{anonymous: "Anonymous", rootCaller: "Account", userCaller: "User", roleCaller: "AssumedRole"}

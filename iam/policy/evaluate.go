@@ -12,6 +12,15 @@ type Request struct {
 	ResourceAccount string // owner of the resource; "" = the caller's account
 	Caller          Caller
 	Keys            Keys
+	Context         func() Keys // makes Keys when a policy asks for one; nil: Keys is complete
+}
+
+// keys are made once: most policies ask for none.
+func (r *Request) keys() Keys {
+	if r.Keys == nil && r.Context != nil {
+		r.Keys = r.Context()
+	}
+	return r.Keys
 }
 
 // Type names the sorts of policies as AWS's denial messages do.
@@ -173,7 +182,7 @@ func (s *statement) matches(r *Request) bool {
 		return false
 	}
 	for i := range s.conditions {
-		if !s.conditions[i].holds(r.Keys) {
+		if !s.conditions[i].holds(r.keys()) {
 			return false
 		}
 	}
@@ -188,7 +197,10 @@ func (s *statement) matchAction(action string) bool {
 func (s *statement) matchResource(r *Request) bool {
 	res := runes(r.Resource)
 	return slices.ContainsFunc(s.resources, func(p pattern) bool {
-		want, ok := p.resolve(r.Keys)
+		if p.fixed != nil {
+			return glob(p.fixed, res)
+		}
+		want, ok := p.resolve(r.keys())
 		return ok && glob(want, res)
 	})
 }
