@@ -147,7 +147,7 @@ func TestSettings(t *testing.T) {
 	if sum.StreamModeDetails.StreamMode != model.StreamModeON_DEMAND || len(sum.EnhancedMonitoring[0].ShardLevelMetrics) != 6 {
 		t.Fatalf("%+v", sum)
 	}
-	byID := must[model.DescribeStreamSummaryOutput](t)(s.DescribeStreamSummary(ctx, &model.DescribeStreamSummaryInput{StreamId: sum.StreamId}))
+	byID := must[model.DescribeStreamSummaryOutput](t)(s.DescribeStreamSummary(ctx, &model.DescribeStreamSummaryInput{StreamId: new(s.all()[0].load().ID)}))
 	if *byID.StreamDescriptionSummary.StreamName != "orders" {
 		t.Fatal("found another stream by id")
 	}

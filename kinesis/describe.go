@@ -70,7 +70,8 @@ func (l *lane) describe() (model.Shard, error) {
 	}, nil
 }
 
-// DescribeStreamSummary tells of a stream without its shards.
+// DescribeStreamSummary tells of a stream without its shards. It leaves out StreamId, which AWS reserves for the future: with one,
+// SDKs go to a host of that name, whatever endpoint they were given.
 func (s *Service) DescribeStreamSummary(ctx context.Context, in *model.DescribeStreamSummaryInput) (*model.DescribeStreamSummaryOutput, error) {
 	st, err := s.find(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
 	if err != nil {
@@ -78,7 +79,7 @@ func (s *Service) DescribeStreamSummary(ctx context.Context, in *model.DescribeS
 	}
 	x, now := st.load(), s.Now()
 	d := &model.StreamDescriptionSummary{
-		StreamName: &st.key.Name, StreamARN: new(st.key.arn()), StreamId: &x.ID, StreamStatus: x.status(now), StreamModeDetails: x.mode(),
+		StreamName: &st.key.Name, StreamARN: new(st.key.arn()), StreamStatus: x.status(now), StreamModeDetails: x.mode(),
 		RetentionPeriodHours: &x.Retention, StreamCreationTimestamp: &x.Created, EnhancedMonitoring: x.monitoring(),
 		EncryptionType: x.Encryption, KeyId: x.keyID(), OpenShardCount: new(int32(len(x.open))),
 		ConsumerCount: new(int32(len(x.consumers(now)))), MaxRecordSizeInKiB: &x.RecordKiB,
