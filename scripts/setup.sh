@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what Drey's demo and tests need and is missing: Java 17, Maven, bubblewrap, Python with the AWS CLI; with the argument
-# `tests` also version 2 of the AWS CLI, which PyPI does not carry. Says nothing and takes no time when all is there. Go is the
+# `tests` also version 2 of the AWS CLI, which PyPI does not carry, and Chromium for the dashboard. Says nothing and takes no time when all is there. Go is the
 # one thing it does not install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,6 +32,7 @@ missing_packages() {
   python_has ensurepip || echo python3-venv
   python_has pip || echo python3-pip
   [ "$for" != tests ] || [ -x /usr/bin/aws ] || echo awscli
+  [ "$for" != tests ] || command -v chromium >/dev/null || echo chromium
 }
 
 # Runs a command with its output in a log; a dot every two seconds tells that it lives.
