@@ -2,15 +2,18 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestDashboard opens the link of CreateApplicationPresignedUrl like a browser, and asks Flink through it.
@@ -55,12 +58,42 @@ func TestDashboard(t *testing.T) {
 	if status, config := ask("GET", home+"/jobmanager/config", ""); status != http.StatusOK || !strings.Contains(config, `{"key":"metrics.reporter.influx.db","value":"******"}`) {
 		t.Errorf("the configuration is %d: %s", status, config)
 	}
+	page := s.rendered(link)
+	for _, text := range []string{"Running Jobs", "Steady", "Available Task Slots"} {
+		if !strings.Contains(page, text) {
+			t.Errorf("the dashboard does not show %q: %.4000s", text, page)
+		}
+	}
+	if strings.Contains(page, "Submit New Job") {
+		t.Error("the dashboard offers to submit a job")
+	}
 	if status, _ := ask("POST", home+"/jars/x/run", "{}"); status != http.StatusForbidden {
 		t.Errorf("a submission answers %d", status)
 	}
 	if a.status() != "RUNNING" {
 		t.Errorf("the application is %s", a.status())
 	}
+}
+
+// rendered is what a page shows in a browser, as HTML. A screenshot of it stays in .cache/e2e.
+func (s *server) rendered(link string) string {
+	s.t.Helper()
+	picture := filepath.Join(cache, "e2e", "dashboard.png")
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+		"--user-data-dir="+s.t.TempDir(), "--window-size=1400,900", "--virtual-time-budget=5000", "--timeout=20000", "--dump-dom", "--screenshot="+picture, link)
+	cmd.WaitDelay = time.Second // its children hold on to its output
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	page, err := cmd.Output()
+	if err != nil {
+		s.t.Fatalf("chromium: %v\n%s", err, stderr.String())
+	}
+	if i, err := os.Stat(picture); err != nil || i.Size() < 10_000 {
+		s.t.Errorf("the screenshot is %v: %v", i, err)
+	}
+	return string(page)
 }
 
 // hidesItsToken looks for the token that gets credentials of the application's role, in whatever its processes have written.

@@ -111,11 +111,25 @@ func wheel(t *testing.T) []byte {
 	})
 }
 
+// remembering is stream.py with a greeter that first of all greets whom its state knows already.
+func remembering(t *testing.T) []byte {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join(root, "e2e", "python", "stream.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.NewReplacer(
+		"if count == 0:", "first, self.begun = not getattr(self, \"begun\", False), True\n        if first and count > 0:",
+		`"%s %s from %s"`, `"%s again %s from %s"`,
+	).Replace(string(body))
+	return []byte(changed)
+}
+
 // TestPython runs the applications of a Python developer, from every run option and both APIs to a script that fails.
 func TestPython(t *testing.T) {
 	s := servePython(t)
 	s.run("DataStream", func(t *testing.T) {
-		a := s.createPython("stream", pythonApp{
+		p := pythonApp{
 			files: []string{"stream.py", "words.py"},
 			extra: map[string][]byte{
 				"requirements.txt": []byte("tinypackage==1.0\n"), "wheels/tinypackage-1.0-py3-none-any.whl": wheel(t),
@@ -123,16 +137,20 @@ func TestPython(t *testing.T) {
 			},
 			options: map[string]string{"python": "stream.py", "pyFiles": "words.py", "pyArchives": "data.zip#data"},
 			groups:  map[string]map[string]string{"words": {"greeting": "a worker greets"}},
-		})
+		}
+		a := s.createPython("stream", p)
 		a.run()
 		a.logged("a worker greets number 1 from THE ARCHIVE")
 		a.logged("main begins")
+		p.files, p.extra["stream.py"] = []string{"words.py"}, remembering(t)
+		a.settled(a.update(p.pack(t, "stream-2"), nil))
+		a.logged("a worker greets again number")
 		status, message := a.ended(a.operationOf(s.aws("kinesisanalyticsv2", "stop-application", "--application-name", a.name)))
 		if status != "SUCCESSFUL" {
 			t.Errorf("the stop is %s: %s", status, message)
 		}
-		if n := s.aws("kinesisanalyticsv2", "list-application-snapshots", "--application-name", a.name, "--query", "length(SnapshotSummaries)"); n != "1" {
-			t.Errorf("the stop has left %s snapshots", n)
+		if n := s.aws("kinesisanalyticsv2", "list-application-snapshots", "--application-name", a.name, "--query", "length(SnapshotSummaries)"); n != "2" {
+			t.Errorf("the update and the stop have left %s snapshots", n)
 		}
 	})
 	s.run("TableAPI", func(t *testing.T) {

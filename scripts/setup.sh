@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Drey's demo and tests need and is missing: Java 17, Maven, bubblewrap, Python with the AWS CLI; with the argument
-# `tests` also version 2 of the AWS CLI, which PyPI does not carry, and Node.js; with `bench` Node.js, for what Kinesis is
-# measured beside. Says nothing and takes no time when all is there. Go is the
+# `tests` also version 2 of the AWS CLI, which PyPI does not carry, Chromium for the dashboard, and Node.js; with `bench`
+# Node.js, for what Kinesis is measured beside. Says nothing and takes no time when all is there. Go is the
 # one thing it does not install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,6 +33,7 @@ missing_packages() {
   python_has ensurepip || echo python3-venv
   python_has pip || echo python3-pip
   [ "$for" != tests ] || [ -x /usr/bin/aws ] || echo awscli
+  [ "$for" != tests ] || command -v chromium >/dev/null || echo chromium
   [ "$for" = demo ] || command -v node >/dev/null || echo nodejs
   [ "$for" = demo ] || command -v npm >/dev/null || echo npm
 }
