@@ -35,6 +35,8 @@ type Service struct {
 	mu      sync.Mutex
 	streams map[int64]*stream // opened so far, by id
 
+	queries queries
+
 	stop context.CancelFunc
 	done chan struct{} // closed when the sweeper has ended
 }
@@ -57,6 +59,9 @@ var migrations = []string{
 		first INTEGER NOT NULL, last INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
 		events INTEGER NOT NULL, bytes INTEGER NOT NULL, ingested INTEGER NOT NULL,
 		PRIMARY KEY (stream, first)) WITHOUT ROWID`,
+	`CREATE TABLE logs_query_definitions (
+		id TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL,
+		name TEXT NOT NULL, query TEXT NOT NULL, groups TEXT NOT NULL, modified INTEGER NOT NULL)`,
 }
 
 // Open brings the tables up to date, forgets what deleted streams left behind, and starts the sweeper.
@@ -83,6 +88,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
+	s.queries.open(run)
 	go s.sweepLoop(run, every)
 	return s, nil
 }
@@ -91,6 +97,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 func (s *Service) Close() error {
 	s.stop()
 	<-s.done
+	s.queries.wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error

@@ -338,8 +338,8 @@ func summarise(zones []zone) summary {
 	return sum
 }
 
-// read calls fn for the events of a zone that lie in [low, high).
-func (st *stream) read(z zone, low, high int64, fn func(k key, message string)) error {
+// read calls fn for the events of a zone that lie in [low, high), until it fails.
+func (st *stream) read(z zone, low, high int64, fn func(k key, message string) error) error {
 	r := st.log.Reader(z.first)
 	defer r.Close()
 	for {
@@ -365,8 +365,11 @@ func (st *stream) read(z zone, low, high int64, fn func(k key, message string)) 
 			return fmt.Errorf("log stream %d, block %d: %w", st.id, rec.Ordinal, err)
 		}
 		for i, e := range events {
-			if e.Time >= low && e.Time < high {
-				fn(key{time: e.Time, ingested: rec.Time.UnixMilli(), stream: st.id, block: rec.Ordinal, index: uint32(i)}, e.Message)
+			if e.Time < low || e.Time >= high {
+				continue
+			}
+			if err := fn(key{time: e.Time, ingested: rec.Time.UnixMilli(), stream: st.id, block: rec.Ordinal, index: uint32(i)}, e.Message); err != nil {
+				return err
 			}
 		}
 		if rec.Ordinal == z.last {

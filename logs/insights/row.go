@@ -2,6 +2,7 @@ package insights
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -208,4 +209,37 @@ func cloneValues(list []Value) []Value {
 		out[i] = cloneValue(v)
 	}
 	return out
+}
+
+// Discover lists the fields of a JSON message by their paths; of another one there are none.
+func Discover(message string) []Field {
+	r := row{event: Event{Message: message}}
+	if r.discovered("x"); r.json == invalid {
+		return nil
+	}
+	var list []Field
+	flatten(gjson.Parse(message), "", &list)
+	return list
+}
+
+func flatten(v gjson.Result, path string, list *[]Field) {
+	index := 0
+	v.ForEach(func(k, inner gjson.Result) bool {
+		name := k.Str
+		if v.IsArray() {
+			name = strconv.Itoa(index)
+			index++
+		}
+		if path != "" {
+			name = path + "." + name
+		} else if strings.HasPrefix(name, "@") {
+			name = "@" + name
+		}
+		if inner.IsObject() || inner.IsArray() {
+			flatten(inner, name, list)
+		} else if value, ok := leaf(inner); ok {
+			*list = append(*list, Field{name, value.String()})
+		}
+		return true
+	})
 }

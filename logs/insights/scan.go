@@ -10,7 +10,7 @@ import (
 // SyntaxError tells where a query stops making sense to the parser.
 type SyntaxError struct {
 	Message string
-	Offset  int // in bytes
+	Offset  int // in characters
 	Line    int // from 1
 	Column  int // from 1, in characters
 }
@@ -61,7 +61,7 @@ func (s *scanner) failAt(offset int, format string, args ...any) {
 	before := s.query[:offset]
 	line := strings.Count(before, "\n") + 1
 	column := utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
-	panic(&SyntaxError{fmt.Sprintf(format, args...), offset, line, column})
+	panic(&SyntaxError{fmt.Sprintf(format, args...), utf8.RuneCountInString(before), line, column})
 }
 
 // unexpected fails at a token in AWS's words.

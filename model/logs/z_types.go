@@ -44,6 +44,16 @@ type DeleteLogStreamInput struct {
 type DeleteLogStreamOutput struct {
 }
 
+// DeleteQueryDefinitionInput is a structure of the service's model.
+type DeleteQueryDefinitionInput struct {
+	QueryDefinitionId *string `aws:"queryDefinitionId,required" min:"1" max:"256"`
+}
+
+// DeleteQueryDefinitionOutput is a structure of the service's model.
+type DeleteQueryDefinitionOutput struct {
+	Success *bool `aws:"success"`
+}
+
 // DeleteRetentionPolicyInput is a structure of the service's model.
 type DeleteRetentionPolicyInput struct {
 	LogGroupName *string `aws:"logGroupName,required" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
@@ -86,6 +96,35 @@ type DescribeLogStreamsInput struct {
 type DescribeLogStreamsOutput struct {
 	LogStreams []LogStream `aws:"logStreams"`
 	NextToken  *string     `aws:"nextToken" min:"1"`
+}
+
+// DescribeQueriesInput is a structure of the service's model.
+type DescribeQueriesInput struct {
+	LogGroupName  *string       `aws:"logGroupName" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	Status        QueryStatus   `aws:"status"`
+	MaxResults    *int32        `aws:"maxResults" min:"1" max:"1000"`
+	NextToken     *string       `aws:"nextToken" min:"1"`
+	QueryLanguage QueryLanguage `aws:"queryLanguage"`
+}
+
+// DescribeQueriesOutput is a structure of the service's model.
+type DescribeQueriesOutput struct {
+	Queries   []QueryInfo `aws:"queries"`
+	NextToken *string     `aws:"nextToken" min:"1"`
+}
+
+// DescribeQueryDefinitionsInput is a structure of the service's model.
+type DescribeQueryDefinitionsInput struct {
+	QueryLanguage             QueryLanguage `aws:"queryLanguage"`
+	QueryDefinitionNamePrefix *string       `aws:"queryDefinitionNamePrefix" min:"1" max:"255"`
+	MaxResults                *int32        `aws:"maxResults" min:"1" max:"1000"`
+	NextToken                 *string       `aws:"nextToken" min:"1"`
+}
+
+// DescribeQueryDefinitionsOutput is a structure of the service's model.
+type DescribeQueryDefinitionsOutput struct {
+	QueryDefinitions []QueryDefinition `aws:"queryDefinitions"`
+	NextToken        *string           `aws:"nextToken" min:"1"`
 }
 
 // FilterLogEventsInput is a structure of the service's model.
@@ -131,6 +170,47 @@ type GetLogEventsOutput struct {
 	NextBackwardToken *string          `aws:"nextBackwardToken" min:"1"`
 }
 
+// GetLogRecordInput is a structure of the service's model.
+type GetLogRecordInput struct {
+	LogRecordPointer *string `aws:"logRecordPointer,required"`
+	Unmask           *bool   `aws:"unmask"`
+}
+
+// GetLogRecordOutput is a structure of the service's model.
+type GetLogRecordOutput struct {
+	LogRecord map[string]string `aws:"logRecord"`
+}
+
+// GetQueryResultsInput is a structure of the service's model.
+type GetQueryResultsInput struct {
+	QueryId   *string `aws:"queryId,required" min:"1" max:"256"`
+	NextToken *string `aws:"nextToken" max:"1024"`
+	MaxItems  *int32  `aws:"maxItems" min:"0" max:"10000"`
+}
+
+// GetQueryResultsOutput is a structure of the service's model.
+type GetQueryResultsOutput struct {
+	QueryLanguage QueryLanguage    `aws:"queryLanguage"`
+	Results       [][]ResultField  `aws:"results"`
+	Statistics    *QueryStatistics `aws:"statistics"`
+	Status        QueryStatus      `aws:"status"`
+	EncryptionKey *string          `aws:"encryptionKey" max:"256"`
+	NextToken     *string          `aws:"nextToken" max:"1024"`
+}
+
+// ListLogGroupsForQueryInput is a structure of the service's model.
+type ListLogGroupsForQueryInput struct {
+	QueryId    *string `aws:"queryId,required" min:"1" max:"256"`
+	NextToken  *string `aws:"nextToken" min:"1"`
+	MaxResults *int32  `aws:"maxResults" min:"50" max:"500"`
+}
+
+// ListLogGroupsForQueryOutput is a structure of the service's model.
+type ListLogGroupsForQueryOutput struct {
+	LogGroupIdentifiers []string `aws:"logGroupIdentifiers" emin:"1" emax:"2048" epattern:"[\\w#+=/:,.@-]*"`
+	NextToken           *string  `aws:"nextToken" min:"1"`
+}
+
 // ListTagsForResourceInput is a structure of the service's model.
 type ListTagsForResourceInput struct {
 	ResourceArn *string `aws:"resourceArn,required" min:"1" max:"1011" pattern:"[\\w+=/:,.@-]*"`
@@ -167,6 +247,22 @@ type PutLogEventsOutput struct {
 	RejectedEntityInfo    *RejectedEntityInfo    `aws:"rejectedEntityInfo"`
 }
 
+// PutQueryDefinitionInput is a structure of the service's model.
+type PutQueryDefinitionInput struct {
+	QueryLanguage     QueryLanguage    `aws:"queryLanguage"`
+	Name              *string          `aws:"name,required" min:"1" max:"255"`
+	QueryDefinitionId *string          `aws:"queryDefinitionId" min:"1" max:"256"`
+	LogGroupNames     []string         `aws:"logGroupNames" emin:"1" emax:"512" epattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	QueryString       *string          `aws:"queryString,required" min:"1" max:"10000"`
+	ClientToken       *string          `aws:"clientToken" min:"36" max:"128" pattern:"\\S{36,128}"`
+	Parameters        []QueryParameter `aws:"parameters" max:"20"`
+}
+
+// PutQueryDefinitionOutput is a structure of the service's model.
+type PutQueryDefinitionOutput struct {
+	QueryDefinitionId *string `aws:"queryDefinitionId" min:"1" max:"256"`
+}
+
 // PutRetentionPolicyInput is a structure of the service's model.
 type PutRetentionPolicyInput struct {
 	LogGroupName    *string `aws:"logGroupName,required" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
@@ -175,6 +271,33 @@ type PutRetentionPolicyInput struct {
 
 // PutRetentionPolicyOutput is a structure of the service's model.
 type PutRetentionPolicyOutput struct {
+}
+
+// StartQueryInput is a structure of the service's model.
+type StartQueryInput struct {
+	QueryLanguage       QueryLanguage `aws:"queryLanguage"`
+	LogGroupName        *string       `aws:"logGroupName" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupNames       []string      `aws:"logGroupNames" emin:"1" emax:"512" epattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupIdentifiers []string      `aws:"logGroupIdentifiers" emin:"1" emax:"2048" epattern:"[\\w#+=/:,.@-]*"`
+	StartTime           *int64        `aws:"startTime,required" min:"0"`
+	EndTime             *int64        `aws:"endTime,required" min:"0"`
+	QueryString         *string       `aws:"queryString,required" min:"0" max:"10000"`
+	Limit               *int32        `aws:"limit" min:"1" max:"100000"`
+}
+
+// StartQueryOutput is a structure of the service's model.
+type StartQueryOutput struct {
+	QueryId *string `aws:"queryId" min:"1" max:"256"`
+}
+
+// StopQueryInput is a structure of the service's model.
+type StopQueryInput struct {
+	QueryId *string `aws:"queryId,required" min:"1" max:"256"`
+}
+
+// StopQueryOutput is a structure of the service's model.
+type StopQueryOutput struct {
+	Success *bool `aws:"success"`
 }
 
 // TagLogGroupInput is a structure of the service's model.
@@ -275,6 +398,62 @@ type LogStream struct {
 	StoredBytes         *int64  `aws:"storedBytes" min:"0"`
 }
 
+// QueryStatus is an enumeration of the service's model; "" means absent.
+type QueryStatus string
+
+// Values of QueryStatus.
+const (
+	QueryStatusScheduled QueryStatus = "Scheduled"
+	QueryStatusRunning   QueryStatus = "Running"
+	QueryStatusComplete  QueryStatus = "Complete"
+	QueryStatusFailed    QueryStatus = "Failed"
+	QueryStatusCancelled QueryStatus = "Cancelled"
+	QueryStatusTimeout   QueryStatus = "Timeout"
+	QueryStatusUnknown   QueryStatus = "Unknown"
+)
+
+// EnumValues lists the legal values.
+func (QueryStatus) EnumValues() []string {
+	return []string{"Scheduled", "Running", "Complete", "Failed", "Cancelled", "Timeout", "Unknown"}
+}
+
+// QueryLanguage is an enumeration of the service's model; "" means absent.
+type QueryLanguage string
+
+// Values of QueryLanguage.
+const (
+	QueryLanguageCWLI QueryLanguage = "CWLI"
+	QueryLanguageSQL  QueryLanguage = "SQL"
+	QueryLanguagePPL  QueryLanguage = "PPL"
+)
+
+// EnumValues lists the legal values.
+func (QueryLanguage) EnumValues() []string { return []string{"CWLI", "SQL", "PPL"} }
+
+// QueryInfo is a structure of the service's model.
+type QueryInfo struct {
+	QueryLanguage QueryLanguage `aws:"queryLanguage"`
+	QueryId       *string       `aws:"queryId" min:"1" max:"256"`
+	QueryString   *string       `aws:"queryString" min:"0" max:"10000"`
+	Status        QueryStatus   `aws:"status"`
+	CreateTime    *int64        `aws:"createTime" min:"0"`
+	LogGroupName  *string       `aws:"logGroupName" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	QueryDuration *int64        `aws:"queryDuration"`
+	BytesScanned  *float64      `aws:"bytesScanned"`
+	UserIdentity  *string       `aws:"userIdentity" min:"1" max:"2048"`
+}
+
+// QueryDefinition is a structure of the service's model.
+type QueryDefinition struct {
+	QueryLanguage     QueryLanguage    `aws:"queryLanguage"`
+	QueryDefinitionId *string          `aws:"queryDefinitionId" min:"1" max:"256"`
+	Name              *string          `aws:"name" min:"1" max:"255"`
+	QueryString       *string          `aws:"queryString" min:"1" max:"10000"`
+	LastModified      *int64           `aws:"lastModified" min:"0"`
+	LogGroupNames     []string         `aws:"logGroupNames" emin:"1" emax:"512" epattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	Parameters        []QueryParameter `aws:"parameters" max:"20"`
+}
+
 // FilteredLogEvent is a structure of the service's model.
 type FilteredLogEvent struct {
 	LogStreamName *string `aws:"logStreamName" min:"1" max:"512" pattern:"[^:*]*"`
@@ -295,6 +474,23 @@ type OutputLogEvent struct {
 	Timestamp     *int64  `aws:"timestamp" min:"0"`
 	Message       *string `aws:"message" min:"1"`
 	IngestionTime *int64  `aws:"ingestionTime" min:"0"`
+}
+
+// ResultField is a structure of the service's model.
+type ResultField struct {
+	Field *string `aws:"field"`
+	Value *string `aws:"value"`
+}
+
+// QueryStatistics is a structure of the service's model.
+type QueryStatistics struct {
+	RecordsMatched          *float64 `aws:"recordsMatched"`
+	RecordsScanned          *float64 `aws:"recordsScanned"`
+	EstimatedRecordsSkipped *float64 `aws:"estimatedRecordsSkipped"`
+	BytesScanned            *float64 `aws:"bytesScanned"`
+	EstimatedBytesSkipped   *float64 `aws:"estimatedBytesSkipped"`
+	LogGroupsScanned        *float64 `aws:"logGroupsScanned"`
+	ResultCount             *float64 `aws:"resultCount"`
 }
 
 // InputLogEvent is a structure of the service's model.
@@ -319,6 +515,13 @@ type RejectedLogEventsInfo struct {
 // RejectedEntityInfo is a structure of the service's model.
 type RejectedEntityInfo struct {
 	ErrorType EntityRejectionErrorType `aws:"errorType,required"`
+}
+
+// QueryParameter is a structure of the service's model.
+type QueryParameter struct {
+	Name         *string `aws:"name,required" min:"1" max:"128" pattern:"^[a-zA-Z_][a-zA-Z0-9_]*"`
+	DefaultValue *string `aws:"defaultValue" max:"1024"`
+	Description  *string `aws:"description" max:"512"`
 }
 
 // DataProtectionStatus is an enumeration of the service's model; "" means absent.
