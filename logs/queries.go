@@ -101,7 +101,7 @@ func (q *queries) forget(now time.Time) {
 func (q *queries) run(ctx context.Context, s *Service, x *runningQuery) {
 	var rows [][]insights.Field
 	var counts insights.Counts
-	err := ctx.Err()
+	var err error
 	select {
 	case q.slots <- struct{}{}:
 		q.set(x, model.QueryStatusRunning)

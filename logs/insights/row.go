@@ -135,31 +135,10 @@ func walk(v gjson.Result, path string) (Value, bool) {
 }
 
 func member(v gjson.Result, name string) (found gjson.Result) {
-	array := v.IsArray()
-	if array && (name == "" || strings.Trim(name, "0123456789") != "") {
+	if v.IsArray() && (strings.Trim(name, "0123456789") != "" || (len(name) > 1 && name[0] == '0')) {
 		return found
 	}
-	index := 0
-	v.ForEach(func(key, value gjson.Result) bool {
-		if array {
-			if cmp.Compare(len(name), 9) < 0 && index == atoi(name) {
-				found = value
-			}
-			index++
-		} else if key.Str == name {
-			found = value
-		}
-		return !found.Exists()
-	})
-	return found
-}
-
-// atoi reads up to nine digits.
-func atoi(digits string) (n int) {
-	for _, c := range digits {
-		n = n*10 + int(c-'0')
-	}
-	return n
+	return v.Get(gjson.Escape(name))
 }
 
 // leaf makes a Value of a scalar. Objects, arrays and null are no fields.
