@@ -57,6 +57,15 @@ var accesses = map[string]rule{
 	"DescribeQueryDefinitions": onNothing,
 	"GetLogRecord":             onPointed,
 
+	"PutMetricFilter":             onGroup(func(in *model.PutMetricFilterInput) *string { return in.LogGroupName }),
+	"DeleteMetricFilter":          onGroup(func(in *model.DeleteMetricFilterInput) *string { return in.LogGroupName }),
+	"DescribeMetricFilters":       onMetricFilters,
+	"TestMetricFilter":            onNothing,
+	"PutSubscriptionFilter":       onSubscription,
+	"DeleteSubscriptionFilter":    onGroup(func(in *model.DeleteSubscriptionFilterInput) *string { return in.LogGroupName }),
+	"DescribeSubscriptionFilters": onGroup(func(in *model.DescribeSubscriptionFiltersInput) *string { return in.LogGroupName }),
+	"StartLiveTail":               onTailed,
+
 	"TagLogGroup":      onGroup(func(in *model.TagLogGroupInput) *string { return in.LogGroupName }),
 	"UntagLogGroup":    onGroup(func(in *model.UntagLogGroupInput) *string { return in.LogGroupName }),
 	"ListTagsLogGroup": onGroup(func(in *model.ListTagsLogGroupInput) *string { return in.LogGroupName }),
@@ -86,6 +95,37 @@ func onAllGroups(_ *Service, ctx context.Context, action string, _ any) ([]wire.
 // onNothing is an operation without a resource.
 func onNothing(_ *Service, _ context.Context, action string, _ any) ([]wire.Access, error) {
 	return []wire.Access{{Action: action, Resource: "*"}}, nil
+}
+
+// onMetricFilters is about one group or about all.
+func onMetricFilters(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
+	c := in.(*model.DescribeMetricFiltersInput)
+	if c.LogGroupName == nil {
+		return onAllGroups(s, ctx, action, in)
+	}
+	return s.onEach(ctx, action, []groupName{{placeOf(ctx), *c.LogGroupName}})
+}
+
+// ServicePrincipal is who assumes the roles of subscription filters.
+const ServicePrincipal = "logs.amazonaws.com"
+
+// onSubscription needs, beside the group, that the caller may pass the role on.
+func onSubscription(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
+	c := in.(*model.PutSubscriptionFilterInput)
+	list, err := s.onEach(ctx, action, []groupName{{placeOf(ctx), *c.LogGroupName}})
+	if err == nil && c.RoleArn != nil {
+		list = append(list, wire.Access{Action: "iam:PassRole", Resource: *c.RoleArn, Conditions: map[string][]string{"iam:PassedToService": {ServicePrincipal}}})
+	}
+	return list, err
+}
+
+// onTailed needs a permission on each group of a session.
+func onTailed(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
+	groups, err := tailedGroups(ctx, in.(*model.StartLiveTailInput))
+	if err != nil {
+		return nil, err
+	}
+	return s.onEach(ctx, action, groups)
 }
 
 // onQueried needs a permission on each group of a query.

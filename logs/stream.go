@@ -73,10 +73,10 @@ func newStream(s *Service, id int64) *stream {
 	return st
 }
 
-// append makes the batches durable together; each is at most maxBatch and not empty.
-func (st *stream) append(ctx context.Context, batches [][]Event) error {
+// append makes the batches durable together, and tells when they arrived; each is at most maxBatch and not empty.
+func (st *stream) append(ctx context.Context, batches [][]Event) (at time.Time, err error) {
 	if err := st.load(ctx); err != nil {
-		return err
+		return at, err
 	}
 	payloads, heads := make([][]byte, len(batches)), make([]blockHead, len(batches))
 	for i, b := range batches {
@@ -84,7 +84,7 @@ func (st *stream) append(ctx context.Context, batches [][]Event) error {
 	}
 	first, at, err := st.log.Append(payloads...)
 	if err != nil {
-		return err
+		return at, err
 	}
 	st.mu.Lock()
 	for st.next != first { // whoever has the ordinals before is durable as well and on its way here
@@ -99,7 +99,7 @@ func (st *stream) append(ctx context.Context, batches [][]Event) error {
 	if save {
 		st.saveOrLog(ctx)
 	}
-	return nil
+	return at, nil
 }
 
 // note takes the next block into the zones. The caller holds mu.

@@ -108,14 +108,17 @@ func (s *server) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.opened(s.kinesis)
-	if s.logs, err = logs.Open(ctx, logs.Config{DB: s.db, Dir: s.dir("logs"), Log: s.log, Now: time.Now}); err != nil {
-		return err
-	}
-	s.opened(s.logs)
 	if s.cloudwatch, err = cloudwatch.Open(ctx, cloudwatch.Config{Dir: s.dir("metrics"), Log: s.log, Now: time.Now}); err != nil {
 		return err
 	}
 	s.opened(s.cloudwatch)
+	s.logs, err = logs.Open(ctx, logs.Config{
+		DB: s.db, Dir: s.dir("logs"), Log: s.log, Now: time.Now, Metrics: filterMetrics{s.cloudwatch}, Records: newSubscriptionRecords(s.iam, s.kinesis),
+	})
+	if err != nil {
+		return err
+	}
+	s.opened(s.logs)
 	return nil
 }
 
