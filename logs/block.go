@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"unsafe"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -38,7 +39,7 @@ var (
 	errBlock = errors.New("the block makes no sense")
 
 	packer   = must(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true)))
-	unpacker = must(zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxBody)))
+	unpacker = must(zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxBody)))
 )
 
 func must[T any](v T, err error) T {
@@ -76,7 +77,7 @@ func decodeHead(b []byte) (blockHead, []byte, error) {
 	if len(b) == 0 || b[0] != blockVersion {
 		return blockHead{}, nil, errBlock
 	}
-	r := varints{b: b[1:]}
+	r := varints[[]byte]{b: b[1:]}
 	events, bytes := r.unsigned(), r.unsigned()
 	low, span := r.signed(), r.unsigned()
 	if r.bad || events == 0 || bytes > maxBody || events*eventOverhead > bytes || span > math.MaxInt64 || low > math.MaxInt64-int64(span) {
@@ -85,65 +86,95 @@ func decodeHead(b []byte) (blockHead, []byte, error) {
 	return blockHead{int(events), int64(bytes), low, low + int64(span)}, r.b, nil
 }
 
+// blockReader decodes blocks, one after the other, into the same memory. It belongs to one goroutine.
+type blockReader struct{ body []byte }
+
+// open decompresses a block. Its text is valid until the next open.
+func (r *blockReader) open(packed []byte) (text string, err error) {
+	r.body, err = unpacker.DecodeAll(packed, r.body[:0])
+	if err != nil {
+		return "", errors.Join(errBlock, err)
+	}
+	return unsafe.String(unsafe.SliceData(r.body), len(r.body)), nil
+}
+
+// each calls fn for the events of a body in the order in which they were put, until it fails. The message is a part of the
+// text: who keeps it clones it.
+func (h blockHead) each(text string, fn func(index int, e Event) error) error {
+	r := varints[string]{b: text}
+	size, last := int64(0), h.low
+	for i := range h.events {
+		last += r.signed()
+		e := Event{last, r.bytes(r.unsigned())}
+		if r.bad || e.Time < h.low || e.Time > h.high {
+			return errBlock
+		}
+		size += e.size()
+		if err := fn(i, e); err != nil {
+			return err
+		}
+	}
+	if len(r.b) > 0 || size != h.bytes {
+		return errBlock
+	}
+	return nil
+}
+
 // decodeBlock gives the events of a block in the order in which they were put.
 func decodeBlock(b []byte) (blockHead, []Event, error) {
 	h, packed, err := decodeHead(b)
 	if err != nil {
 		return blockHead{}, nil, err
 	}
-	body, err := unpacker.DecodeAll(packed, nil)
+	text, err := new(blockReader).open(packed)
 	if err != nil {
-		return blockHead{}, nil, errors.Join(errBlock, err)
+		return blockHead{}, nil, err
 	}
-	r := varints{b: body}
 	events := make([]Event, 0, h.events)
-	size, last := int64(0), h.low
-	for range h.events {
-		last += r.signed()
-		e := Event{last, string(r.bytes(r.unsigned()))}
-		if r.bad || e.Time < h.low || e.Time > h.high {
-			return blockHead{}, nil, errBlock
-		}
-		size += e.size()
+	err = h.each(text, func(_ int, e Event) error {
 		events = append(events, e)
-	}
-	if len(r.b) > 0 || size != h.bytes {
-		return blockHead{}, nil, errBlock
+		return nil
+	})
+	if err != nil {
+		return blockHead{}, nil, err
 	}
 	return h, events, nil
 }
 
 // varints reads numbers off the front of b; bad tells that b did not hold one of them.
-type varints struct {
-	b   []byte
+type varints[T []byte | string] struct {
+	b   T
 	bad bool
 }
 
-func (r *varints) unsigned() uint64 {
-	v, n := binary.Uvarint(r.b)
-	return take(r, v, n)
-}
-
-func (r *varints) signed() int64 {
-	v, n := binary.Varint(r.b)
-	return take(r, v, n)
-}
-
-func take[T any](r *varints, v T, n int) (zero T) {
-	if r.bad || n <= 0 {
-		r.bad = true
-		return zero
+// unsigned reads a number as encoding/binary writes it.
+func (r *varints[T]) unsigned() (v uint64) {
+	for i := 0; i < len(r.b) && i < binary.MaxVarintLen64; i++ {
+		c := r.b[i]
+		if i == binary.MaxVarintLen64-1 && c > 1 {
+			break // more than 64 bits
+		}
+		v |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			r.b = r.b[i+1:]
+			return v
+		}
 	}
-	r.b = r.b[n:]
-	return v
+	r.bad = true
+	return 0
 }
 
-func (r *varints) bytes(n uint64) []byte {
+func (r *varints[T]) signed() int64 {
+	v := r.unsigned()
+	return int64(v>>1) ^ -int64(v&1)
+}
+
+func (r *varints[T]) bytes(n uint64) (v T) {
 	if r.bad || n > uint64(len(r.b)) {
 		r.bad = true
-		return nil
+		return v
 	}
-	v := r.b[:n]
+	v = r.b[:n]
 	r.b = r.b[n:]
 	return v
 }
