@@ -48,7 +48,7 @@ func storeLines(b *testing.B) (*Service, context.Context) {
 		for j := range events {
 			events[j] = Event{begin + int64(i+j)*3600/1000, flinkLine(i + j)}
 		}
-		if err := s.Append(ctx, "123456789012", "us-east-1", testGroup, testStream, events); err != nil {
+		if err := s.Append(ctx, "123456789012", "us-east-1", testGroup, testStream, events, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -110,7 +110,7 @@ func BenchmarkAppend(b *testing.B) {
 		events[i] = Event{time.Now().UnixMilli(), flinkLine(i)}
 	}
 	for b.Loop() {
-		if err := s.Append(ctx, "123456789012", "us-east-1", testGroup, testStream, events); err != nil {
+		if err := s.Append(ctx, "123456789012", "us-east-1", testGroup, testStream, events, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

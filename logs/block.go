@@ -21,11 +21,12 @@ const eventOverhead = 26
 func (e Event) size() int64 { return int64(len(e.Message)) + eventOverhead }
 
 // A block is one batch of events: version u8 | number of events uvarint | size uvarint | lowest time varint | highest
-// minus lowest time uvarint | body, compressed by zstd: for each event its time minus that of the event before (the
+// minus lowest time uvarint | in version 2 the length of the mark uvarint and the mark | body, compressed by zstd: for each event its time minus that of the event before (the
 // lowest for the first) as varint, the length of its message as uvarint, and the message.
 const (
-	blockVersion = 1
-	maxBody      = 8 << 20 // a batch is at most 1 MiB, so no true body is longer
+	blockVersion  = 1
+	markedVersion = 2       // with what its writer wants to find again
+	maxBody       = 8 << 20 // a batch is at most 1 MiB, so no true body is longer
 )
 
 // blockHead is what is known of a block without decompressing it.
@@ -33,6 +34,7 @@ type blockHead struct {
 	events    int
 	bytes     int64 // sum of the events' sizes
 	low, high int64 // times
+	mark      []byte
 }
 
 var (
@@ -50,8 +52,8 @@ func must[T any](v T, err error) T {
 }
 
 // encodeBlock packs a batch that is not empty.
-func encodeBlock(events []Event) ([]byte, blockHead) {
-	h := blockHead{events: len(events), low: events[0].Time, high: events[0].Time}
+func encodeBlock(events []Event, mark []byte) ([]byte, blockHead) {
+	h := blockHead{events: len(events), low: events[0].Time, high: events[0].Time, mark: mark}
 	for _, e := range events {
 		h.bytes += e.size()
 		h.low, h.high = min(h.low, e.Time), max(h.high, e.Time)
@@ -65,25 +67,35 @@ func encodeBlock(events []Event) ([]byte, blockHead) {
 		last = e.Time
 	}
 	b := []byte{blockVersion}
+	if len(mark) > 0 {
+		b[0] = markedVersion
+	}
 	b = binary.AppendUvarint(b, uint64(h.events))
 	b = binary.AppendUvarint(b, uint64(h.bytes))
 	b = binary.AppendVarint(b, h.low)
 	b = binary.AppendUvarint(b, uint64(h.high-h.low))
+	if len(mark) > 0 {
+		b = append(binary.AppendUvarint(b, uint64(len(mark))), mark...)
+	}
 	return packer.EncodeAll(body, b), h
 }
 
 // decodeHead reads the head of a block and gives the compressed body.
 func decodeHead(b []byte) (blockHead, []byte, error) {
-	if len(b) == 0 || b[0] != blockVersion {
+	if len(b) == 0 || (b[0] != blockVersion && b[0] != markedVersion) {
 		return blockHead{}, nil, errBlock
 	}
 	r := varints[[]byte]{b: b[1:]}
 	events, bytes := r.unsigned(), r.unsigned()
 	low, span := r.signed(), r.unsigned()
+	var mark []byte
+	if b[0] == markedVersion {
+		mark = r.bytes(r.unsigned())
+	}
 	if r.bad || events == 0 || bytes > maxBody || events*eventOverhead > bytes || span > math.MaxInt64 || low > math.MaxInt64-int64(span) {
 		return blockHead{}, nil, errBlock
 	}
-	return blockHead{int(events), int64(bytes), low, low + int64(span)}, r.b, nil
+	return blockHead{int(events), int64(bytes), low, low + int64(span), mark}, r.b, nil
 }
 
 // blockReader decodes blocks, one after the other, into the same memory. It belongs to one goroutine.

@@ -74,13 +74,14 @@ func newStream(s *Service, id int64) *stream {
 }
 
 // append makes the batches durable together, and tells when they arrived; each is at most maxBatch and not empty.
-func (st *stream) append(ctx context.Context, batches [][]Event) (at time.Time, err error) {
+// The mark stays with them.
+func (st *stream) append(ctx context.Context, batches [][]Event, mark []byte) (at time.Time, err error) {
 	if err := st.load(ctx); err != nil {
 		return at, err
 	}
 	payloads, heads := make([][]byte, len(batches)), make([]blockHead, len(batches))
 	for i, b := range batches {
-		payloads[i], heads[i] = encodeBlock(b)
+		payloads[i], heads[i] = encodeBlock(b, mark)
 	}
 	first, at, err := st.log.Append(payloads...)
 	if err != nil {
