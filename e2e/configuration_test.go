@@ -91,4 +91,19 @@ func TestConfigurationWins(t *testing.T) {
 		}
 		return false
 	})
+
+	byTask := func() bool {
+		var answer struct {
+			Metrics []struct{ Dimensions []struct{ Name string } }
+		}
+		a.awsJSON(&answer, "cloudwatch", "list-metrics", "--namespace", "AWS/KinesisAnalytics", "--dimensions", "Name=Application,Value="+a.name, "Name=Task")
+		return len(answer.Metrics) > 0
+	}
+	a.await("metrics of the application", time.Minute, func() bool { return len(a.datapoints("uptime", "Maximum")) > 0 })
+	if byTask() {
+		t.Error("there are metrics of tasks at the level APPLICATION")
+	}
+	a.ended(a.operationOf(a.aws("kinesisanalyticsv2", "update-application", "--application-name", a.name, "--current-application-version-id", a.version(),
+		"--application-configuration-update", `{"FlinkApplicationConfigurationUpdate":{"MonitoringConfigurationUpdate":{"MetricsLevelUpdate":"TASK"}}}`)))
+	a.await("metrics of tasks", 2*time.Minute, byTask)
 }
