@@ -68,12 +68,14 @@ func (w *world) shut() {
 // crash reopens without the saving that Close does.
 func (w *world) crash() {
 	w.t.Helper()
+	w.mu.Lock() // deliveries are at work
 	for _, st := range w.streams {
 		if err := st.log.Close(); err != nil {
 			w.t.Fatal(err)
 		}
 	}
 	w.Service.streams = map[int64]*stream{}
+	w.mu.Unlock()
 	w.shut()
 	w.open()
 }
