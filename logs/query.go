@@ -254,13 +254,12 @@ func (q *runningQuery) describe(now time.Time) model.QueryInfo {
 	}
 	d := model.QueryInfo{
 		QueryLanguage: model.QueryLanguageCWLI, QueryId: &q.id, Status: q.status, CreateTime: new(q.created.UnixMilli()),
-		QueryDuration: new(now.Sub(q.created).Milliseconds()), BytesScanned: new(float64(q.counts.Bytes)),
+		QueryString: &q.text, QueryDuration: new(now.Sub(q.created).Milliseconds()), BytesScanned: new(float64(q.counts.Bytes)),
 	}
 	var names []string
 	for _, g := range q.groups {
 		names = append(names, g.name)
 	}
-	d.QueryString = new("SOURCE \"" + strings.Join(names, "\", \"") + "\" | " + q.text)
 	if len(names) == 1 {
 		d.LogGroupName = &names[0]
 	}

@@ -71,41 +71,9 @@ const filterBudget = 64 << 20
 // FilterLogEvents searches the streams of a group. Streams are always interleaved, and no stream is reported as
 // searched, as documented.
 func (s *Service) FilterLogEvents(ctx context.Context, in *model.FilterLogEventsInput) (*model.FilterLogEventsOutput, error) {
-	p, name, err := target(ctx, in.LogGroupName, in.LogGroupIdentifier)
+	q, g, names, err := s.filtering(ctx, in)
 	if err != nil {
 		return nil, err
-	}
-	q := query{limit: limitOf(in.Limit, maxEvents), budget: filterBudget, backward: in.StartFromHead != nil && !*in.StartFromHead}
-	if err := checkFilter(in); err != nil {
-		return nil, err
-	}
-	if in.FilterPattern != nil {
-		f, err := pattern.Parse(*in.FilterPattern)
-		if err != nil {
-			return nil, model.InvalidParameterException.Errorf("%s", err)
-		}
-		q.match, q.may = f.Match, f.May
-	}
-	g, names, err := s.searched(ctx, p, name, in)
-	if err != nil {
-		return nil, err
-	}
-	for id := range names {
-		q.streams = append(q.streams, s.stream(id))
-	}
-	q.low, q.high = s.within(&g, in.StartTime, nil)
-	if in.EndTime != nil {
-		q.high = min(maxTime, *in.EndTime+1) // here the end is included
-	}
-	if q.backward {
-		q.from = end
-	}
-	if in.NextToken != nil {
-		c, err := parseCursor(*in.NextToken, g.id)
-		if err != nil {
-			return nil, err
-		}
-		q.from, q.backward = c.key(), c.Backward
 	}
 	a, err := scan(ctx, q)
 	if err != nil {
@@ -121,6 +89,47 @@ func (s *Service) FilterLogEvents(ctx context.Context, in *model.FilterLogEvents
 		out.NextToken = cursor{g.id, q.backward, a.next.time, a.next.ingested, a.next.stream, a.next.block, a.next.index}.encode()
 	}
 	return out, nil
+}
+
+// filtering is what a search asks for, in which group, and the names of its streams.
+func (s *Service) filtering(ctx context.Context, in *model.FilterLogEventsInput) (q query, g group, names map[int64]string, err error) {
+	p, name, err := target(ctx, in.LogGroupName, in.LogGroupIdentifier)
+	if err != nil {
+		return q, g, nil, err
+	}
+	q = query{limit: limitOf(in.Limit, maxEvents), budget: filterBudget, backward: in.StartFromHead != nil && !*in.StartFromHead}
+	if err := checkFilter(in); err != nil {
+		return q, g, nil, err
+	}
+	if in.FilterPattern != nil {
+		f, err := pattern.Parse(*in.FilterPattern)
+		if err != nil {
+			return q, g, nil, model.InvalidParameterException.Errorf("%s", err)
+		}
+		q.match, q.may = f.Match, f.May
+	}
+	g, names, err = s.searched(ctx, p, name, in)
+	if err != nil {
+		return q, g, nil, err
+	}
+	for id := range names {
+		q.streams = append(q.streams, s.stream(id))
+	}
+	q.low, q.high = s.within(&g, in.StartTime, nil)
+	if in.EndTime != nil {
+		q.high = min(maxTime, *in.EndTime+1) // here the end is included
+	}
+	if q.backward {
+		q.from = end
+	}
+	if in.NextToken != nil {
+		c, err := parseCursor(*in.NextToken, g.id)
+		if err != nil {
+			return q, g, nil, err
+		}
+		q.from, q.backward = c.key(), c.Backward
+	}
+	return q, g, names, nil
 }
 
 // filterEpoch is the earliest start of a search from the newest event.
