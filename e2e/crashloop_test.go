@@ -77,6 +77,26 @@ func TestCrashLoops(t *testing.T) {
 			a.tells("loops", "java.lang."+c.exception)
 		})
 	}
+	s.guideQueries("loops")
+}
+
+// guideQueries asks the log group what the developer guide asks ("Analyze logs with CloudWatch Logs Insights", "Logging
+// best practices"), where Flink's lines and the service's records stand side by side.
+func (s *server) guideQueries(group string) {
+	s.t.Helper()
+	for _, query := range []string{
+		`fields @timestamp, message | filter message like /Deploying/ | parse message " to flink-taskmanager-*" as @tmid | filter ispresent(@tmid) | stats count(*) by @tmid | sort @timestamp desc | limit 2000`,
+		`fields @timestamp, @tmid, @subtask | filter message like /Deploying/ | parse message "Deploying * to flink-taskmanager-*" as @subtask, @tmid | sort @timestamp desc | filter ispresent(@subtask)`,
+		`fields @timestamp, @parallelism | filter message like /property: parallelism.default, / | parse message "default, *" as @parallelism | sort @timestamp asc | filter @parallelism = 1`,
+		`fields @timestamp, @message | filter @message like /switched from RUNNING to (RESTARTING|FAILED)/ | sort @timestamp desc`,
+		`fields @timestamp, @message | filter isPresent(throwableInformation.0) or isPresent(throwableInformation) or @message like /(Error|Exception)/ | sort @timestamp desc`,
+		`filter ispresent(logger) and not ispresent(errorCode) | stats count(*)  as n by messageType | filter messageType = "INFO" and n > 0`,
+		`filter ispresent(errorCode) and not ispresent(logger) | stats count(*) as n by messageType | filter messageType = "ERROR" and n > 0`,
+	} {
+		if len(s.insights(group, query)) == 0 {
+			s.t.Errorf("%s finds nothing", query)
+		}
+	}
 }
 
 // tells wants a record of the service that begins with the exception.

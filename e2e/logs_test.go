@@ -124,17 +124,27 @@ func TestLogsActOnWhatArrives(t *testing.T) {
 		t.Errorf("got %+v", stats)
 	}
 
-	id := strings.TrimSpace(s.aws("logs", "start-query", "--log-group-name", "g", "--start-time", fmt.Sprint(time.Now().Add(-time.Hour).Unix()), "--end-time", fmt.Sprint(time.Now().Unix()),
-		"--query-string", "filter @message like /ERROR/ | parse 'ERROR *-*' as round, n | stats count_distinct(n) as lines by round | sort round", "--query", "queryId", "--output", "text"))
+	got := s.insights("g", "filter @message like /ERROR/ | parse 'ERROR *-*' as round, n | stats count_distinct(n) as lines by round | sort round")
+	if fmt.Sprint(got) != "[[{round 0} {lines 300}] [{round 1} {lines 300}] [{round 2} {lines 300}]]" {
+		t.Errorf("got %v", got)
+	}
+}
+
+// cell is a field of an answer of Logs Insights.
+type cell struct{ Field, Value string }
+
+// insights runs a query over the last hour of a log group to its end.
+func (s *server) insights(group, query string) [][]cell {
+	s.t.Helper()
+	id := strings.TrimSpace(s.aws("logs", "start-query", "--log-group-name", group, "--start-time", fmt.Sprint(time.Now().Add(-time.Hour).Unix()),
+		"--end-time", fmt.Sprint(time.Now().Unix()), "--query-string", query, "--query", "queryId", "--output", "text"))
 	var answer struct {
 		Status  string
-		Results [][]struct{ Field, Value string }
+		Results [][]cell
 	}
 	s.await("the query is complete", time.Minute, func() bool {
 		s.awsJSON(&answer, "logs", "get-query-results", "--query-id", id)
 		return answer.Status == "Complete"
 	})
-	if fmt.Sprint(answer.Results) != "[[{round 0} {lines 300}] [{round 1} {lines 300}] [{round 2} {lines 300}]]" {
-		t.Errorf("got %v", answer.Results)
-	}
+	return answer.Results
 }
