@@ -383,6 +383,33 @@ func TestListMetrics(t *testing.T) {
 	}
 }
 
+// TestSetsOfSamples: sets add up with one another and with samples, and know percentiles as long as all of them do.
+func TestSetsOfSamples(t *testing.T) {
+	s, c := open(t, t.TempDir())
+	at := noon.Add(-10 * time.Minute)
+	put := func(data ...Datum) error { return s.Put(t.Context(), "123456789012", "us-east-1", "Shop", data) }
+	known := &Set{Count: 4, Sum: 100.5, Minimum: 9.5, Maximum: 41, Values: []float64{10, 40}, Counts: []float64{2, 2}}
+	if err := put(
+		Datum{Name: "orders", Time: at, Unit: "Milliseconds", Set: known},
+		Datum{Name: "orders", Time: at.Add(time.Second), Unit: "Milliseconds", Value: 99.5},
+		Datum{Name: "orders", Time: at.Add(time.Minute), Unit: "Milliseconds", Set: known},
+		Datum{Name: "orders", Time: at.Add(time.Minute), Unit: "Milliseconds", Set: &Set{Count: 2, Sum: 3, Minimum: 1, Maximum: 2}},
+	); err != nil {
+		t.Fatal(err)
+	}
+	in := model.GetMetricStatisticsInput{StartTime: &at, EndTime: &c.t, Period: new(int32(60)), Statistics: everyStatistic}
+	if got := show(get(t, s, in)); got != "11:50:00 5 40 200 9.5 99.5 Milliseconds\n11:51:00 6 17.25 103.5 1 41 Milliseconds\n" {
+		t.Error(got)
+	}
+	in.Statistics, in.ExtendedStatistics = nil, []string{"p50", "p100"}
+	if got := show(get(t, s, in)); got != "11:50:00 p100=99.5 p50=40 Milliseconds\n" {
+		t.Error(got)
+	}
+	if err := put(Datum{Name: "orders", Time: at, Set: &Set{Count: 2, Sum: math.NaN()}}); err == nil {
+		t.Error("a set without numbers was stored")
+	}
+}
+
 func TestListMetricsPages(t *testing.T) {
 	s, _ := open(t, t.TempDir())
 	for page := range 3 {

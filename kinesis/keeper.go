@@ -8,25 +8,24 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	model "drey/model/kinesis"
 )
 
 // trimming is how often records beyond the retention period are looked for.
 const trimming = 10 * time.Minute
 
-// keep removes what is past its time until ctx ends.
+// keep removes what is past its time, and hands over what was counted in each minute, until ctx ends.
 func (s *Service) keep(ctx context.Context) {
 	defer close(s.done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	trimmed, measured := s.Now(), s.Now()
+	trimmed := s.Now()
 	if err := s.removeOrphans(); err != nil {
 		s.Log.Error("kinesis: records of deleted streams are left on the disk", "error", err)
 	}
 	for {
 		select {
 		case <-ctx.Done():
+			s.report(context.WithoutCancel(ctx), s.meteredSoFar(s.Now()))
 			return
 		case <-s.kick:
 		case <-timer.C:
@@ -37,15 +36,14 @@ func (s *Service) keep(ctx context.Context) {
 			err = errors.Join(err, s.trim(now))
 			trimmed = now
 		}
-		if over := now.Sub(measured); over >= measuring {
-			err = errors.Join(err, s.scaleUp(ctx, now, over))
-			measured = now
-		}
+		past := s.meteredBefore(now)
+		err = errors.Join(err, s.scaleUp(ctx, now, past))
+		s.report(ctx, past)
 		if err != nil && ctx.Err() == nil {
 			s.Log.Error("kinesis: removing what is past its time failed and will be tried again", "error", err)
 			due = now.Add(time.Second)
 		}
-		timer.Reset(max(0, min(due.Sub(now), trimming)))
+		timer.Reset(max(0, min(due.Sub(now), now.Truncate(time.Minute).Add(time.Minute).Sub(now))))
 	}
 }
 
@@ -101,9 +99,6 @@ func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err 
 			err = errors.Join(err, s.remove(ctx, st))
 		case d.Gone != nil && d.Gone.Before(due):
 			due = *d.Gone
-		}
-		if d.Mode == model.StreamModeON_DEMAND && now.Add(measuring).Before(due) {
-			due = now.Add(measuring)
 		}
 		if len(d.consumers(now)) < len(d.Consumers) && d.Gone == nil {
 			err = errors.Join(err, s.change(ctx, st, func(d *document) error {
@@ -171,6 +166,7 @@ func (s *Service) removeLocked(ctx context.Context, st *stream) error {
 	}
 	s.mu.Lock()
 	delete(s.streams, st.key)
+	s.removed = append(s.removed, st)
 	s.mu.Unlock()
 	return nil
 }

@@ -58,9 +58,8 @@ type lane struct {
 	start hash
 	log   *seglog.Log
 
-	closed  chan struct{} // closed when the shard takes no more
-	quota   *quota        // nil: no limits
-	traffic *traffic      // nil unless the stream has on-demand capacity
+	closed chan struct{} // closed when the shard takes no more
+	quota  *quota        // nil: no limits
 }
 
 // route finds the lane of h among the open lanes of a stream, which are sorted by range and cover all of it.

@@ -19,6 +19,7 @@ import (
 type stream struct {
 	key   key
 	state atomic.Pointer[state]
+	meter meter
 
 	door    sync.RWMutex // shared by those who put; alone, whoever closes shards
 	mu      sync.Mutex   // of changes
@@ -57,11 +58,6 @@ func (s *Service) newState(d document, old *state) *state {
 	}
 	for _, sh := range d.Shards {
 		l := s.newLane(d.ID, sh, old)
-		if d.Mode != model.StreamModeON_DEMAND {
-			l.traffic = nil
-		} else if l.traffic == nil {
-			l.traffic = new(traffic)
-		}
 		x.lanes = append(x.lanes, l)
 		if sh.Closed == nil {
 			x.open = append(x.open, l)

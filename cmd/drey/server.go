@@ -100,9 +100,13 @@ func (s *server) openServices(ctx context.Context) (err error) {
 	if s.s3, err = s3.Open(ctx, s3.Config{DB: s.db, Dir: s.dir("s3"), Log: s.log, Now: time.Now, ValidatePolicy: iam.ValidateResourcePolicy}); err != nil {
 		return err
 	}
+	if s.cloudwatch, err = cloudwatch.Open(ctx, cloudwatch.Config{Dir: s.dir("metrics"), Log: s.log, Now: time.Now}); err != nil {
+		return err
+	}
+	s.opened(s.cloudwatch)
 	s.kinesis, err = kinesis.Open(ctx, kinesis.Config{
 		DB: s.db, Dir: s.dir("kinesis"), Log: s.log, Now: time.Now, NoSync: s.KinesisSync == "never", Limits: s.KinesisLimits == "on",
-		ValidatePolicy: iam.ValidateResourcePolicy,
+		ValidatePolicy: iam.ValidateResourcePolicy, Metrics: streamMetrics(s.cloudwatch),
 	})
 	if err != nil {
 		return err
@@ -112,10 +116,6 @@ func (s *server) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.opened(s.logs)
-	if s.cloudwatch, err = cloudwatch.Open(ctx, cloudwatch.Config{Dir: s.dir("metrics"), Log: s.log, Now: time.Now}); err != nil {
-		return err
-	}
-	s.opened(s.cloudwatch)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"drey/app"
 	"drey/cloudwatch"
 	"drey/driver"
+	"drey/kinesis"
 	"drey/logs"
 	"drey/telemetry"
 	"drey/wire"
@@ -161,4 +162,21 @@ func (m metricSink) Put(ctx context.Context, account, region, namespace string, 
 		}
 	}
 	return m.cloudwatch.Put(ctx, account, region, namespace, list)
+}
+
+// streamMetrics is the CloudWatch service as Kinesis sees it. It must be closed after Kinesis, which hands on the last
+// minute when it closes.
+func streamMetrics(c *cloudwatch.Service) func(ctx context.Context, account, region string, data []kinesis.Datum) error {
+	return func(ctx context.Context, account, region string, data []kinesis.Datum) error {
+		list := make([]cloudwatch.Datum, len(data))
+		for i, d := range data {
+			list[i] = cloudwatch.Datum{Name: d.Name, Time: d.Time, Unit: d.Unit, Set: &cloudwatch.Set{
+				Count: d.Count, Sum: d.Sum, Minimum: d.Minimum, Maximum: d.Maximum, Values: d.Values, Counts: d.Counts,
+			}}
+			for _, dim := range d.Dimensions {
+				list[i].Dimensions = append(list[i].Dimensions, cloudwatch.Dimension(dim))
+			}
+		}
+		return c.Put(ctx, account, region, "AWS/Kinesis", list)
+	}
 }
