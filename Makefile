@@ -14,6 +14,7 @@ test: ## every test: Go, Java, and the real AWS CLI against real Flink (about ha
 	@scripts/setup.sh tests
 	go vet ./...
 	for project in $(PROJECTS); do $(MVN) -f $$project/pom.xml package; done
+	$(MVN) -f e2e/relay/flink-1.15.xml package
 	go test -count=1 -timeout=45m ./...
 
 bench: ## time from StartApplication to all tasks running, beside stock Flink; readiness and idle memory of the server
