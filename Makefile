@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: demo test bench bench-kinesis lint generate help
 
-PROJECTS := examples/order-processor e2e/jars e2e/kafka e2e/parquet e2e/streams
+PROJECTS := examples/order-processor e2e/jars e2e/kafka e2e/parquet e2e/relay e2e/streams
 MVN := mvn --quiet --batch-mode --no-transfer-progress
 
 demo: ## play the guide from bucket to metrics; KEEP=1 leaves the server running
@@ -14,6 +14,7 @@ test: ## every test: Go, Java, and the real AWS CLI against real Flink (about ha
 	@scripts/setup.sh tests
 	go vet ./...
 	for project in $(PROJECTS); do $(MVN) -f $$project/pom.xml package; done
+	$(MVN) -f e2e/relay/flink-1.15.xml package
 	go test -count=1 -timeout=45m ./...
 
 bench: ## time from StartApplication to all tasks running, beside stock Flink; readiness and idle memory of the server
