@@ -19,7 +19,21 @@ func (s *server) parquetJob() string {
 	return filepath.Join(project, "target", "parquetjob.jar")
 }
 
-// TestParquet writes Parquet files to S3 with a bounded job, and reads them back with another.
+// areParquet looks at the objects below a prefix.
+func (s *server) areParquet(prefix string) {
+	s.t.Helper()
+	keys := strings.Fields(s.aws("s3api", "list-objects-v2", "--bucket", "lake", "--prefix", prefix, "--query", "Contents[].Key", "--output", "text"))
+	for _, key := range keys {
+		if body := s.aws("s3", "cp", "s3://lake/"+key, "-"); !strings.HasPrefix(body, "PAR1") || !strings.HasSuffix(body, "PAR1") {
+			s.t.Errorf("%s, of %d bytes, is no file of Parquet", key, len(body))
+		}
+	}
+	if len(keys) == 0 {
+		s.t.Fatalf("no file was written below %s", prefix)
+	}
+}
+
+// TestParquet writes Parquet files to S3 with a bounded job, copies them with one of SQL, and reads the copy with a third.
 func TestParquet(t *testing.T) {
 	s := serve(t)
 	s.makeRole("app")
@@ -27,17 +41,13 @@ func TestParquet(t *testing.T) {
 	o := createOptions{jar: s.parquetJob(), checkpointInterval: time.Second}
 	o.groups = map[string]map[string]string{"prices": {"to": "s3://lake/prices"}}
 	s.create("writer", o).runToItsEnd()
-	keys := strings.Fields(s.aws("s3api", "list-objects-v2", "--bucket", "lake", "--query", "Contents[].Key", "--output", "text"))
-	for _, key := range keys {
-		if body := s.aws("s3", "cp", "s3://lake/"+key, "-"); !strings.HasSuffix(key, ".parquet") || !strings.HasPrefix(body, "PAR1") || !strings.HasSuffix(body, "PAR1") {
-			t.Errorf("%s, of %d bytes, is no file of Parquet", key, len(body))
-		}
-	}
-	if len(keys) == 0 {
-		t.Fatal("no file was written")
-	}
+	s.areParquet("prices/")
+	const table = "CREATE TABLE %s (symbol STRING, cents BIGINT) WITH ('connector'='filesystem', 'path'='s3://lake/%[1]s', 'format'='parquet');"
+	o.groups = map[string]map[string]string{"prices": {"sql": fmt.Sprintf(table, "prices") + fmt.Sprintf(table, "again") + "INSERT INTO again SELECT symbol, cents FROM prices"}}
+	s.create("tables", o).runToItsEnd()
+	s.areParquet("again/")
 
-	o.groups = map[string]map[string]string{"prices": {"from": "s3://lake/prices", "to": "s3://lake/text"}}
+	o.groups = map[string]map[string]string{"prices": {"from": "s3://lake/again", "to": "s3://lake/text"}}
 	s.create("reader", o).runToItsEnd()
 	var wanted []string
 	for n := 1; n <= 100; n++ {
