@@ -3,12 +3,13 @@
 package awsjson
 
 import (
-	"encoding/base64"
 	"math"
 	"reflect"
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/segmentio/asm/base64"
 
 	"drey/wire"
 	"drey/wire/shape"
@@ -97,6 +98,9 @@ func (d *decoder) value(v reflect.Value, t *shape.Type) error {
 	case shape.Map:
 		return d.mapping(v, t)
 	}
+	if t.Kind == shape.Blob {
+		return d.blob(v)
+	}
 	tok, err := d.scalar()
 	if err != nil {
 		return err
@@ -182,8 +186,6 @@ func (d *decoder) setScalar(v reflect.Value, kind shape.Kind, tok token) error {
 			return d.mismatch(tok.first, "a String")
 		}
 		v.SetString(string(tok.text))
-	case shape.Blob:
-		return d.setBlob(v, tok)
 	case shape.Integer:
 		return d.setInteger(v, tok)
 	case shape.Float:
@@ -196,16 +198,20 @@ func (d *decoder) setScalar(v reflect.Value, kind shape.Kind, tok token) error {
 	return nil
 }
 
-// setBlob undoes base64 in place: it only shrinks.
-func (d *decoder) setBlob(v reflect.Value, tok token) error {
-	if tok.first != '"' {
-		return d.mismatch(tok.first, "a Blob")
+// blob undoes base64 in place: it only shrinks.
+func (d *decoder) blob(v reflect.Value) error {
+	if c := d.peek(); c != '"' {
+		return d.mismatch(c, "a Blob")
 	}
-	n, err := base64.StdEncoding.Decode(tok.text, tok.text)
+	text, err := d.base64()
+	if err != nil {
+		return err
+	}
+	n, err := base64.StdEncoding.Decode(text, text)
 	if err != nil {
 		return wire.SerializationException.Errorf("a Blob is not valid base64: %v", err)
 	}
-	v.SetBytes(tok.text[:n:n])
+	v.SetBytes(text[:n:n])
 	return nil
 }
 
