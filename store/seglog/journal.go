@@ -41,6 +41,7 @@ type journalFile struct {
 	generation uint64
 	size       int64           // of the groups
 	filled     int64           // of the file
+	torn       bool            // its tail was, and that was reported
 	segments   map[string]bool // that are not synced since they were written
 	dirs       map[string]bool // nor these, since names were made in them
 	clean      chan struct{}   // closed when no checkpoint is under way
