@@ -132,6 +132,30 @@ func TestAByteASecond(t *testing.T) {
 	}
 }
 
+// drip is a body of a byte a second.
+type drip struct{}
+
+func (drip) Read(b []byte) (int, error) {
+	time.Sleep(time.Second)
+	b[0] = ' '
+	return 1, nil
+}
+
+func TestAByteASecondOverHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := slow(t, nil, services()...)
+		transport := over(p, true)
+		defer transport.CloseIdleConnections()
+		r := listStreams(t, "http://kinesis/", "Kinesis_20131202.ListStreams")
+		r.Body, r.ContentLength = io.NopCloser(drip{}), 100000
+		began := time.Now()
+		status, body, _ := do(t, &http.Client{Transport: transport}, r)
+		if took := time.Since(began); status != 408 || !strings.Contains(body, "RequestTimeoutException") || took > 22*time.Second {
+			t.Errorf("after %v: %d %s", took, status, body)
+		}
+	})
+}
+
 // blob is an S3 that takes objects.
 type blob struct{ got chan string }
 
@@ -258,9 +282,7 @@ func TestASubscriberThatDoesNotRead(t *testing.T) {
 				f := flood{make(chan error, 1)}
 				p := slow(t, nil, wire.NewService(kinesis.Model, []wire.Op{wire.NewOp("SubscribeToShard", "POST", "/", 0, f.SubscribeToShard)},
 					func(context.Context, string, any) ([]wire.Access, error) { return nil, nil }))
-				transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return p.dial(), nil }, Protocols: new(http.Protocols)}
-				transport.Protocols.SetHTTP1(!http2)
-				transport.Protocols.SetUnencryptedHTTP2(http2)
+				transport := over(p, http2)
 				defer transport.CloseIdleConnections()
 				r := subscribeRequest(t)
 				began := time.Now()
@@ -278,6 +300,14 @@ func TestASubscriberThatDoesNotRead(t *testing.T) {
 			})
 		})
 	}
+}
+
+// over is a client's way to p.
+func over(p *pipes, http2 bool) *http.Transport {
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return p.dial(), nil }, Protocols: new(http.Protocols)}
+	transport.Protocols.SetHTTP1(!http2)
+	transport.Protocols.SetUnencryptedHTTP2(http2)
+	return transport
 }
 
 func subscribeRequest(t *testing.T) *http.Request {
