@@ -19,7 +19,7 @@ test: ## every test: Go, Java, and the real AWS CLI against real Flink (about ha
 
 bench: ## time from StartApplication to all tasks running, beside stock Flink; readiness and idle memory of the server
 	@scripts/setup.sh
-	for project in $(PROJECTS); do $(MVN) -f $$project/pom.xml package -DskipTests; done
+	$(MVN) -f examples/order-processor/pom.xml package -DskipTests
 	go run ./bench
 
 bench-kinesis: ## Kinesis beside kinesalite and kinesis-local: rates, latencies, cost, growth, the machine's limits; ARGS="-quick -only puts"

@@ -31,7 +31,7 @@ func TestRelay(t *testing.T) {
 		{"FLINK-1_15", built("flink-1.15.xml", "relay-1.15.jar"), "1.15"},
 		{"FLINK-1_18", built("pom.xml", "relay.jar"), "1.18"},
 	}
-	install(t, "FLINK-1_15")
+	installRuntimes(t, "FLINK-1_15")
 	s := serve(t)
 	s.makeRole("app")
 	in, out := s.makeStream("in", 2), s.makeStream("out", 2)

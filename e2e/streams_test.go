@@ -194,16 +194,3 @@ func checkShard(t *testing.T, shard types.Shard, told map[string]string, records
 		}
 	}
 }
-
-// unlimited are the flags of a server whose streams take what a machine can give.
-func unlimited(t *testing.T) []string {
-	t.Helper()
-	help, err := exec.CommandContext(t.Context(), program, "serve", "--help").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(help), "--kinesis-limits") {
-		return nil
-	}
-	return []string{"--kinesis-limits", "off"}
-}
