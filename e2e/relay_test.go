@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,13 +18,10 @@ func TestRelay(t *testing.T) {
 	const records = 400
 	project := filepath.Join(root, "e2e", "relay")
 	built := func(pom, name string) string {
-		made := filepath.Join(project, "target", name)
-		if _, err := os.Stat(made); err != nil {
-			if err := command(project, "mvn", "--quiet", "--batch-mode", "-f", pom, "package"); err != nil {
-				t.Fatal(err)
-			}
+		if err := build(project, name, "--file", pom); err != nil {
+			t.Fatal(err)
 		}
-		return made
+		return filepath.Join(project, "target", name)
 	}
 	versions := []struct{ runtime, jar, says string }{
 		{"FLINK-1_15", built("flink-1.15.xml", "relay-1.15.jar"), "1.15"},
