@@ -32,7 +32,7 @@ missing_packages() {
   python_has ensurepip || echo python3-venv
   python_has pip || echo python3-pip
   [ "$for" != tests ] || [ -x /usr/bin/aws ] || echo awscli
-  [ "$for" != tests ] || command -v chromium >/dev/null || echo chromium
+  [ "$for" != tests ] || command -v chromium chromium-browser google-chrome >/dev/null || echo chromium
 }
 
 # Runs a command with its output in a log; a dot every two seconds tells that it lives.
