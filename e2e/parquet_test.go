@@ -33,7 +33,7 @@ func (s *server) areParquet(prefix string) {
 	}
 }
 
-// TestParquet writes Parquet files to S3 with a bounded job, copies them with one of SQL, and reads the copy with a third.
+// TestParquet writes Parquet files to S3 with a bounded job and reads them back with another, both in SQL, too.
 func TestParquet(t *testing.T) {
 	s := serve(t)
 	s.makeRole("app")
@@ -42,19 +42,28 @@ func TestParquet(t *testing.T) {
 	o.groups = map[string]map[string]string{"prices": {"to": "s3://lake/prices"}}
 	s.create("writer", o).runToItsEnd()
 	s.areParquet("prices/")
-	const table = "CREATE TABLE %s (symbol STRING, cents BIGINT) WITH ('connector'='filesystem', 'path'='s3://lake/%[1]s', 'format'='parquet');"
-	o.groups = map[string]map[string]string{"prices": {"sql": fmt.Sprintf(table, "prices") + fmt.Sprintf(table, "again") + "INSERT INTO again SELECT symbol, cents FROM prices"}}
-	s.create("tables", o).runToItsEnd()
-	s.areParquet("again/")
-
-	o.groups = map[string]map[string]string{"prices": {"from": "s3://lake/again", "to": "s3://lake/text"}}
-	s.create("reader", o).runToItsEnd()
 	var wanted []string
 	for n := 1; n <= 100; n++ {
 		wanted = append(wanted, fmt.Sprintf("S%d,%d", n, n*n))
 	}
 	slices.Sort(wanted)
-	if lines := s.objects("lake", "text/"); !slices.Equal(lines, wanted) {
-		t.Errorf("%d rows were read back, expected 100: %v", len(lines), lines)
+	rows := func(prefix string) {
+		t.Helper()
+		if lines := s.objects("lake", prefix); !slices.Equal(lines, wanted) {
+			t.Errorf("%d rows are below %s, expected 100: %v", len(lines), prefix, lines)
+		}
 	}
+	o.groups = map[string]map[string]string{"prices": {"from": "s3://lake/prices", "to": "s3://lake/text"}}
+	s.create("reader", o).runToItsEnd()
+	rows("text/")
+
+	table := func(name, format string) string {
+		return fmt.Sprintf("CREATE TABLE %s (symbol STRING, cents BIGINT) WITH ('connector'='filesystem', 'path'='s3://lake/%[1]s', 'format'='%[2]s');", name, format)
+	}
+	o.groups = map[string]map[string]string{"prices": {"sql": table("prices", "parquet") + table("copied", "parquet") + "INSERT INTO copied SELECT * FROM prices"}}
+	s.create("copies", o).runToItsEnd()
+	s.areParquet("copied/")
+	o.groups = map[string]map[string]string{"prices": {"sql": table("copied", "parquet") + table("lines", "csv") + "INSERT INTO lines SELECT * FROM copied"}}
+	s.create("prints", o).runToItsEnd()
+	rows("lines/")
 }
