@@ -1,6 +1,7 @@
 package seglog
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -35,6 +36,9 @@ func (l *Log) prepare(now int64) error {
 		if err != nil {
 			return err
 		}
+		if err := l.settle(f); err != nil {
+			return errors.Join(err, f.Close())
+		}
 		l.active = f
 	}
 	if l.cut {
@@ -48,6 +52,20 @@ func (l *Log) prepare(now int64) error {
 		return l.roll()
 	}
 	return nil
+}
+
+// settle makes durable what a process before this one left in the active segment: a kill can leave groups there that the
+// journal does not know, and what stands before a group that is acknowledged must stand after a loss of power, too.
+func (l *Log) settle(f File) error {
+	if !l.journaled() || l.journal.opts.NoSync || l.tail().empty() {
+		return nil
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	dirs := map[string]bool{}
+	l.journal.above(l.name, dirs)
+	return l.journal.syncDirs(dirs)
 }
 
 // roll begins a new segment. The caller holds commit.

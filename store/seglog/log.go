@@ -151,14 +151,23 @@ func (l *Log) Trim(t time.Time) error {
 		return err
 	}
 	before := t.UnixMilli()
-	if tail := l.tail(); !tail.empty() && tail.lastTime < before {
-		if err := l.roll(); err != nil {
-			return fmt.Errorf("trim %s: %w", l.dir, err)
-		}
+	if err := l.unlinkBefore(before); err != nil { // first, since a new segment needs space
+		return err
 	}
+	if tail := l.tail(); tail.empty() || tail.lastTime >= before {
+		return nil
+	}
+	if err := l.roll(); err != nil {
+		return fmt.Errorf("trim %s: %w", l.dir, err)
+	}
+	return l.unlinkBefore(before)
+}
+
+// unlinkBefore unlinks all segments but the active one whose last record arrived before a time. The caller holds commit.
+func (l *Log) unlinkBefore(before int64) error {
 	for len(l.segments) > 1 && l.segments[0].lastTime < before {
 		old := l.segments[0]
-		if l.journaled() {
+		if l.journaled() && l.journal.knows(old.path) {
 			if err := l.journal.forget(note{kind: trimmedNote, path: l.name, first: old.first}, true); err != nil {
 				return fmt.Errorf("trim %s: %w", l.dir, err)
 			}

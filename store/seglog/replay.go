@@ -38,7 +38,7 @@ func (j *Journal) replay() error {
 	if err := j.redo(files, x); err != nil {
 		return err
 	}
-	for _, f := range j.files {
+	for _, f := range files { // the older first: the younger cannot be left out of a replay
 		if err := f.void(); err != nil {
 			return err
 		}
@@ -227,10 +227,5 @@ func (j *Journal) settle(redone redoneSegments, dirs map[string]bool) error {
 		}
 		j.above(name.path, dirs)
 	}
-	for dir := range dirs {
-		if err := j.opts.FS.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
+	return j.syncDirs(dirs)
 }
