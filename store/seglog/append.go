@@ -19,11 +19,15 @@ func (l *Log) Append(payloads ...[]byte) (first uint64, at time.Time, err error)
 	return b.First, b.Time, b.Err
 }
 
+// check sees whether the batch can be appended, and readies its log.
 func (b *Batch) check() error {
 	for _, p := range b.Payloads {
 		if len(p) > MaxPayload {
 			return fmt.Errorf("append to %s: a record of %d bytes is longer than %d", b.Log.dir, len(p), MaxPayload)
 		}
+	}
+	if err := b.Log.ready(); err != nil {
+		return fmt.Errorf("append to %s: %w", b.Log.dir, err)
 	}
 	return nil
 }

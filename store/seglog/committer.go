@@ -120,7 +120,8 @@ func divide(batches []*Batch) []*part {
 // encode gives ordinals to the part's records and adds their frames to b.
 func (p *part) encode(b []byte) []byte {
 	l := p.log
-	if p.err = l.load(); p.err != nil {
+	if l.closed {
+		p.err = ErrClosed
 		return b
 	}
 	p.now = max(l.opts.Now().UnixMilli(), l.lastTime())

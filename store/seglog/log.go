@@ -37,6 +37,8 @@ type Log struct {
 	dir  string
 	opts Options
 
+	loading sync.Mutex // of the first use: it reads the tail, and must hold up no other log
+
 	*committer        // commit is held by whoever changes files or the fields of this block
 	name       string // of dir below the journal's root
 	active     File   // append handle; nil until the first append
@@ -145,10 +147,13 @@ func (l *Log) Remove() error {
 
 // Trim unlinks the segments whose records all arrived before t. Ordinals are not used again.
 func (l *Log) Trim(t time.Time) error {
+	if err := l.ready(); err != nil {
+		return err
+	}
 	l.commit.Lock()
 	defer l.commit.Unlock()
-	if err := l.load(); err != nil {
-		return err
+	if l.closed {
+		return ErrClosed
 	}
 	before := t.UnixMilli()
 	if err := l.unlinkBefore(before); err != nil { // first, since a new segment needs space
@@ -205,19 +210,22 @@ func (l *Log) ready() error {
 	if loaded {
 		return nil
 	}
-	l.commit.Lock()
-	defer l.commit.Unlock()
+	l.loading.Lock()
+	defer l.loading.Unlock()
+	l.mu.RLock()
+	loaded, closed := l.loaded, l.closed
+	l.mu.RUnlock()
+	switch {
+	case loaded:
+		return nil
+	case closed:
+		return ErrClosed
+	}
 	return l.load()
 }
 
-// load finds the segments and cuts a torn tail. The caller holds commit.
+// load finds the segments and cuts a torn tail. The caller holds loading.
 func (l *Log) load() error {
-	if l.closed {
-		return ErrClosed
-	}
-	if l.loaded {
-		return nil
-	}
 	if err := l.makeDir(); err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}
@@ -251,7 +259,9 @@ func (l *Log) findSegments() ([]*segment, error) {
 		}
 	}
 	if len(all) == 0 {
+		l.commit.Lock()
 		f, err := l.createSegment(1)
+		l.commit.Unlock()
 		if err != nil {
 			return nil, err
 		}

@@ -88,7 +88,11 @@ func TestKillBetweenSegmentAndJournalThenPowerLoss(t *testing.T) {
 	mustAppend(t, s.log("log"), "one")
 	s.close()
 	s = openStore(t, disk, "/root", c, JournalOptions{})
-	parts := divide([]*Batch{{Log: s.log("log"), Payloads: [][]byte{make([]byte, 200)}}})
+	b := &Batch{Log: s.log("log"), Payloads: [][]byte{make([]byte, 200)}}
+	if err := b.check(); err != nil {
+		t.Fatal(err)
+	}
+	parts := divide([]*Batch{b})
 	parts[0].stage(parts[0].encode(make([]byte, groupHeader))) // and here comes kill -9: the journal never gets it
 	s = openStore(t, disk, "/root", c, JournalOptions{})
 	ordinal := mustAppend(t, s.log("log"), "acknowledged")
