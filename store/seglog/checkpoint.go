@@ -61,7 +61,10 @@ func (j *Journal) rewriteFrames(path string, n note) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.WriteAt(n.frames, n.offset)
+	_, err = s.WriteAt([]byte(segmentMagic), 0) // it may be new
+	if err == nil {
+		_, err = s.WriteAt(n.frames, n.offset)
+	}
 	return errors.Join(err, s.Close())
 }
 
