@@ -105,6 +105,17 @@ func wantAcked(t testing.TB, got, want string) {
 	}
 }
 
+// hideFor changes the visibility timeout of a record.
+func hideFor(t testing.TB, s *Service, ctx context.Context, arn string, r model.QueueRecord, seconds int32) {
+	t.Helper()
+	out := must[model.UpdateQueueRecordsVisibilityOutput](t)(s.UpdateQueueRecordsVisibility(ctx, &model.UpdateQueueRecordsVisibilityInput{
+		QueueARN: &arn, Entries: []model.UpdateQueueRecordsVisibilityRequestEntry{{ReceiptHandle: r.ReceiptHandle, VisibilityTimeoutSeconds: &seconds}},
+	}))
+	if len(out.Successful) != 1 || len(out.Failed) != 0 {
+		t.Fatalf("%+v", out)
+	}
+}
+
 const (
 	goneCode  = "ResourceNotFoundException"
 	staleCode = "InvalidArgumentException"
@@ -257,20 +268,11 @@ func testQueueVisibility(t *testing.T) {
 	s, c, ctx := newQueues(t)
 	put(t, s, ctx, "k", "a")
 	arn := newQueue(t, s, c, ctx, &model.QueueAttributes{VisibilityTimeoutSeconds: new(int32(10))})
-	hide := func(r model.QueueRecord, seconds int32) {
-		t.Helper()
-		out := must[model.UpdateQueueRecordsVisibilityOutput](t)(s.UpdateQueueRecordsVisibility(ctx, &model.UpdateQueueRecordsVisibilityInput{
-			QueueARN: &arn, Entries: []model.UpdateQueueRecordsVisibilityRequestEntry{{ReceiptHandle: r.ReceiptHandle, VisibilityTimeoutSeconds: &seconds}},
-		}))
-		if len(out.Successful) != 1 || len(out.Failed) != 0 {
-			t.Fatalf("%+v", out)
-		}
-	}
 	a := receiveAll(t, s, ctx, arn)[0]
-	hide(a, 100)
+	hideFor(t, s, ctx, arn, a, 100)
 	c.add(90 * time.Second)
 	wantRecords(t, receiveAll(t, s, ctx, arn), "")
-	hide(a, 0)
+	hideFor(t, s, ctx, arn, a, 0)
 	out := must[model.ReceiveQueueRecordsOutput](t)(s.ReceiveQueueRecords(ctx, &model.ReceiveQueueRecordsInput{QueueARN: &arn, VisibilityTimeoutSeconds: new(int32(1000))}))
 	wantRecords(t, out.QueueRecords, "a2")
 	must[model.UpdateQueueOutput](t)(s.UpdateQueue(ctx, &model.UpdateQueueInput{QueueARN: &arn, QueueAttributes: &model.QueueAttributes{VisibilityTimeoutSeconds: new(int32(20))}}))

@@ -109,24 +109,11 @@ func readTo(r *seglog.Reader, ordinal uint64) (rec seglog.Record, err error) {
 	return rec, err
 }
 
-// fresh adds records that were never received, one shard after the other; those of a child only when all of its parents
+// fresh adds records that were never received, one shard after the other; those of a child only when all of its ancestors
 // were received ("Resharding a stream" in the developer guide).
 func (d *desk) fresh(x *state, q *queue, b *basket, now time.Time) error {
 	horizon := x.horizon(now)
-	since := q.since(horizon)
-	read := map[string]bool{}
-	wholly := func(id string) (bool, error) {
-		if done, known := read[id]; known {
-			return done, nil
-		}
-		l := x.lane(id, now)
-		if l == nil {
-			return true, nil // "", or expired
-		}
-		done, err := d.readWholly(l, since)
-		read[id] = done
-		return done, err
-	}
+	f := family{desk: d, state: x, now: now, since: q.since(horizon), read: map[string]bool{}}
 	d.turn++
 	for i := range x.lanes {
 		l := x.lanes[(i+d.turn)%len(x.lanes)]
@@ -136,31 +123,53 @@ func (d *desk) fresh(x *state, q *queue, b *basket, now time.Time) error {
 		if l.expired(horizon) {
 			continue
 		}
-		mother, err := wholly(l.Parent)
-		if err != nil {
+		if ready, err := f.parentsRead(l); err != nil {
 			return err
-		}
-		father, err := wholly(l.AdjacentParent)
-		if err != nil {
-			return err
-		}
-		if !mother || !father {
+		} else if !ready {
 			continue
 		}
-		if err := d.read(l, since, b); err != nil {
+		if err := d.read(l, f.since, b); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// readWholly tells whether a shard is closed and nothing in it is left to be received for the first time.
-func (d *desk) readWholly(l *lane, since time.Time) (bool, error) {
-	if l.Closed == nil {
-		return false, nil
+// family answers which shards were received wholly, together with all of their ancestors.
+type family struct {
+	desk  *desk
+	state *state
+	now   time.Time
+	since time.Time
+	read  map[string]bool // what is known
+}
+
+func (f family) parentsRead(l *lane) (bool, error) {
+	mother, err := f.wholly(l.Parent)
+	if err != nil || !mother {
+		return false, err
+	}
+	return f.wholly(l.AdjacentParent)
+}
+
+// wholly tells it of a shard that is closed. Where there is no shard, or it is expired, nothing is left to be received.
+func (f family) wholly(id string) (done bool, err error) {
+	if id == "" {
+		return true, nil
+	}
+	if done, known := f.read[id]; known {
+		return done, nil
+	}
+	defer func() { f.read[id] = done }()
+	l := f.state.lane(id, f.now)
+	if l == nil {
+		return true, nil
 	}
 	_, next, last, err := l.log.Bounds()
-	return d.book.Position(l.Index) >= next || last.Before(since), err
+	if err != nil || l.Closed == nil || f.desk.book.Position(l.Index) < next && !last.Before(f.since) {
+		return false, err
+	}
+	return f.parentsRead(l)
 }
 
 // read adds new records of a shard.

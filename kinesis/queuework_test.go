@@ -18,7 +18,7 @@ import (
 	"drey/wire"
 )
 
-// TestQueueOverResharding: records of a child come when those of its parents were received, and none is missing.
+// TestQueueOverResharding: records of a shard come when those of its ancestors were received, and none is missing.
 func TestQueueOverResharding(t *testing.T) {
 	s, c, ctx := newQueues(t)
 	arn := newQueue(t, s, c, ctx, nil)
@@ -38,13 +38,21 @@ func TestQueueOverResharding(t *testing.T) {
 		}
 		rescale(n)
 	}
-	parents := map[string]int{} // records of a shard that are still to come
+	left := map[string]int{} // records of a shard that are still to come
+	var pending func(id string) int
+	pending = func(id string) int { // of a shard and its ancestors
+		l := st.load().lane(id, s.Now())
+		if l == nil {
+			return 0
+		}
+		return left[id] + pending(l.Parent) + pending(l.AdjacentParent)
+	}
 	for _, l := range st.load().lanes {
 		next, err := l.next()
 		if err != nil {
 			t.Fatal(err)
 		}
-		parents[l.id()] = int(next) - 1
+		left[l.id()] = int(next) - 1
 	}
 	for len(want) > 0 {
 		got := receiveAll(t, s, ctx, arn)
@@ -54,11 +62,11 @@ func TestQueueOverResharding(t *testing.T) {
 		for _, r := range got {
 			q, _ := parseSequence(*r.RecordId)
 			l := st.load().at(q.shard)
-			if !want[string(r.Data)] || parents[l.Parent] != 0 || parents[l.AdjacentParent] != 0 {
-				t.Fatalf("%s of shard %d came twice or before those of the parents", r.Data, q.shard)
+			if !want[string(r.Data)] || pending(l.Parent)+pending(l.AdjacentParent) != 0 {
+				t.Fatalf("%s of shard %d came twice or before those of its ancestors", r.Data, q.shard)
 			}
 			delete(want, string(r.Data))
-			parents[l.id()]--
+			left[l.id()]--
 		}
 	}
 }
@@ -78,6 +86,20 @@ func TestQueueOverRetention(t *testing.T) {
 	}
 	wantRecords(t, receiveAll(t, s, ctx, arn), "young1")
 	wantAcked(t, acked(t, s, ctx, arn, old...), goneCode)
+}
+
+// TestQueueOverExpiredParent: what nobody received of a closed shard, and nobody can any more, does not hold its children up.
+func TestQueueOverExpiredParent(t *testing.T) {
+	s, c, ctx := newQueues(t)
+	arn := newQueue(t, s, c, ctx, nil)
+	put(t, s, ctx, "k", "unseen")
+	c.add(10 * time.Hour)
+	if err := s.change(ctx, s.all()[0], func(d *document) error { d.scale(1, s.Now()); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	c.add(15 * time.Hour)
+	put(t, s, ctx, "k", "young")
+	wantRecords(t, receiveAll(t, s, ctx, arn), "young1")
 }
 
 // waiting starts a receive that waits for 20 seconds, and gives what comes of it.
@@ -134,8 +156,14 @@ func testQueueWaits(t *testing.T) {
 
 	must[model.UpdateQueueOutput](t)(s.UpdateQueue(ctx, &model.UpdateQueueInput{QueueARN: &arn, QueueAttributes: &model.QueueAttributes{}}))
 	time.Sleep(5 * time.Second) // b is received by nobody
-	wantRecords(t, receiveAll(t, s, ctx, arn), "b2")
+	b := receiveAll(t, s, ctx, arn)
+	wantRecords(t, b, "b2")
 	began = time.Now()
+	done, _ = waiting(s, ctx, arn)
+	time.Sleep(time.Second)
+	hideFor(t, s, ctx, arn, b[0], 0)
+	after(done, "b3", time.Second)
+
 	done, _ = waiting(s, ctx, arn)
 	must[model.DeleteQueueOutput](t)(s.DeleteQueue(ctx, &model.DeleteQueueInput{QueueARN: &arn}))
 	after(done, "in state DELETING", 0)
@@ -232,11 +260,17 @@ func TestQueueLogStaysShort(t *testing.T) {
 	put(t, s, ctx, "k", "a")
 	arn := newQueue(t, s, c, ctx, &model.QueueAttributes{VisibilityTimeoutSeconds: new(int32(0)), DeadLetterConfiguration: &model.DeadLetterConfiguration{TargetType: model.TargetTypeNONE}})
 	d := slices.Collect(maps.Values(s.all()[0].load().desks))[0]
-	for range 2*minCopied + 10 {
+	for i := range 2*minCopied + 10 {
+		if i == minCopied/2 {
+			c.add(2 * time.Hour) // the log goes on in another segment
+		}
 		receiveAll(t, s, ctx, arn)
 		if d.events > minCopied+1 {
 			t.Fatalf("%d events and no copy", d.events)
 		}
+	}
+	if oldest, _, _, err := d.log.Bounds(); err != nil || oldest < minCopied/2 {
+		t.Fatalf("the log still begins with record %d, %v", oldest, err)
 	}
 	d.mu.Lock()
 	d.book = nil // as after a start
