@@ -54,6 +54,8 @@ func (s *Service) removeOrphans() error {
 			known[st.load().ID] = true
 		}
 	})
+	s.birth.Lock() // the log of a queue is there before the queue is
+	defer s.birth.Unlock()
 	for _, st := range s.all() {
 		err = errors.Join(err, removeUnknown(filepath.Join(s.Dir, st.load().ID), func(known map[string]bool) {
 			for _, l := range st.load().lanes {
