@@ -49,6 +49,7 @@ type document struct {
 	Tags       map[string]string
 	Policy     string // JSON, "" = none
 	Consumers  []consumer
+	Queues     []queue
 }
 
 // shard is a range of hash keys and a log. Its index in the stream never changes.

@@ -54,10 +54,15 @@ func (s *Service) removeOrphans() error {
 			known[st.load().ID] = true
 		}
 	})
+	s.birth.Lock() // the log of a queue is there before the queue is
+	defer s.birth.Unlock()
 	for _, st := range s.all() {
 		err = errors.Join(err, removeUnknown(filepath.Join(s.Dir, st.load().ID), func(known map[string]bool) {
 			for _, l := range st.load().lanes {
 				known[l.id()] = true
+			}
+			for id := range st.load().desks {
+				known[queueDir(id)] = true
 			}
 		}))
 	}
@@ -89,7 +94,7 @@ func (s *Service) wake() {
 	}
 }
 
-// sweep removes streams, shards and consumers that are gone, and tells when the next will be.
+// sweep removes streams, shards, consumers and queues that are gone, and tells when the next will be.
 func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err error) {
 	due = now.Add(trimming)
 	for _, st := range s.all() {
@@ -106,12 +111,20 @@ func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err 
 				return nil
 			}))
 		}
+		if len(d.queues(now)) < len(d.Queues) {
+			err = errors.Join(err, s.dropQueues(ctx, st, now))
+		}
 		if d.Gone == nil && slices.ContainsFunc(d.Shards, func(sh shard) bool { return sh.expired(d.horizon(now)) }) {
 			err = errors.Join(err, s.dropShards(ctx, st, now))
 		}
 		for _, c := range d.consumers(now) {
 			if c.Gone != nil && c.Gone.Before(due) {
 				due = *c.Gone
+			}
+		}
+		for _, q := range d.queues(now) {
+			if q.Gone != nil && q.Gone.Before(due) {
+				due = *q.Gone
 			}
 		}
 	}

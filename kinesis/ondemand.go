@@ -135,6 +135,9 @@ func (s *Service) UpdateStreamMode(ctx context.Context, in *model.UpdateStreamMo
 		if d.Mode == in.StreamModeDetails.StreamMode {
 			return model.InvalidArgumentException.Errorf("The stream is already in mode %s.", d.Mode)
 		}
+		if n := len(d.queues(now)); n > 0 { // so the stream is on-demand
+			return model.ResourceInUseException.Errorf("Stream %s under account %s has %d queues. Delete them before you change its mode.", k.Name, k.Account, n)
+		}
 		if err := s.spend(d, "UpdateStreamMode", now); err != nil {
 			return err
 		}

@@ -49,6 +49,7 @@ func (s *Service) PutRecord(ctx context.Context, in *model.PutRecordInput) (*mod
 		st.meter.putRecord(began, s.Now(), l, size, failed)
 		return nil, s.storeError(st.key, err)
 	}
+	st.bell.ring()
 	st.meter.putRecord(began, s.Now(), l, size, succeeded)
 	return &model.PutRecordOutput{ShardId: new(l.id()), SequenceNumber: new(l.number(ordinal, at).String()), EncryptionType: x.shownEncryption()}, nil
 }
@@ -156,6 +157,7 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 		}
 	}
 	s.journal.Append(logBatches(batches)...)
+	st.bell.ring()
 	out := &model.PutRecordsOutput{
 		FailedRecordCount: new(int32(0)), Records: make([]model.PutRecordsResultEntry, len(in.Records)), EncryptionType: x.shownEncryption(),
 	}

@@ -39,10 +39,11 @@ type Service struct {
 	sealer  sealer
 	journal *seglog.Journal // of all shards
 
-	mu      sync.RWMutex // of streams; short
+	mu      sync.RWMutex // of these; short
 	streams map[key]*stream
-	removed []*stream  // whose last samples are still to be handed over
-	birth   sync.Mutex // one stream is made or removed at a time
+	queues  map[string]*stream // by the ids of their queues
+	removed []*stream          // whose last samples are still to be handed over
+	birth   sync.Mutex         // one stream is made or removed at a time
 
 	subs     subscriptions
 	callers  callers
@@ -72,7 +73,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	if err := c.DB.Migrate(ctx, "kinesis", migrations); err != nil {
 		return nil, err
 	}
-	s := &Service{Config: c, streams: map[key]*stream{}, unsent: map[place][]Datum{}, kick: make(chan struct{}, 1), done: make(chan struct{})}
+	s := &Service{Config: c, streams: map[key]*stream{}, queues: map[string]*stream{}, unsent: map[place][]Datum{}, kick: make(chan struct{}, 1), done: make(chan struct{})}
 	secret, err := s.loadSecret(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("kinesis: %w", err)
@@ -109,6 +110,9 @@ func (s *Service) Close() error {
 		for _, l := range st.load().lanes {
 			err = errors.Join(err, l.log.Close())
 		}
+		for _, d := range st.load().desks {
+			err = errors.Join(err, d.end(d.log.Close))
+		}
 	}
 	return errors.Join(err, s.journal.Close())
 }
@@ -142,6 +146,9 @@ func (s *Service) loadStreams(ctx context.Context) error {
 				return fmt.Errorf("stream %s: %w", k.arn(), err)
 			}
 			s.streams[k] = s.newStream(k, d)
+			for _, q := range d.Queues {
+				s.queues[q.ID] = s.streams[k]
+			}
 		}
 		return rows.Err()
 	})
