@@ -310,3 +310,9 @@ func (s series) props(statName string, period int64) map[string]string {
 	}
 	return p
 }
+
+// isArray tells whether a query gives an array, be it of one series.
+func (d *dataset) isArray(q query) bool {
+	_, ok := d.known[*q.Id].(math.Array)
+	return ok
+}

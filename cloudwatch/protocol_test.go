@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,21 +24,35 @@ import (
 	"drey/cloudwatch"
 	"drey/edge/edgetest"
 	model "drey/model/cloudwatch"
+	"drey/store/sql"
 	"drey/wire"
 )
 
 func serve(t *testing.T) string {
 	t.Helper()
-	s, err := cloudwatch.Open(t.Context(), cloudwatch.Config{Dir: t.TempDir()})
+	s := opened(t, cloudwatch.Config{})
+	return edgetest.Serve(t, wire.NewService(model.Model, model.Ops(s), s.Access))
+}
+
+// opened is a service in a directory of its own.
+func opened(t *testing.T, c cloudwatch.Config) *cloudwatch.Service {
+	t.Helper()
+	dir := t.TempDir()
+	db, err := sql.Open(filepath.Join(dir, "db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.DB, c.Dir = db, filepath.Join(dir, "metrics")
+	s, err := cloudwatch.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := errors.Join(s.Close(), db.Close()); err != nil {
 			t.Error(err)
 		}
 	})
-	return edgetest.Serve(t, wire.NewService(model.Model, model.Ops(s), s.Access))
+	return s
 }
 
 func client(t *testing.T, at string) *sdk.Client {
