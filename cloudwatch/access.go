@@ -147,7 +147,11 @@ func (s *Service) onPut(ctx context.Context, name string, tags []model.Tag, acti
 		if s.roleOf == nil {
 			break
 		}
-		if role := s.roleOf(arn); role != "" {
+		role, err := s.roleOf(arn)
+		if err != nil {
+			return nil, invalid.Errorf("Invalid arn syntax: %s", err)
+		}
+		if role != "" {
 			list = append(list, passRole(role))
 		}
 	}

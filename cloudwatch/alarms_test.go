@@ -428,11 +428,11 @@ func TestTerraform(t *testing.T) {
 }
 
 func TestAccess(t *testing.T) {
-	s := opened(t, cloudwatch.Config{RoleOf: func(arn string) string {
+	s := opened(t, cloudwatch.Config{RoleOf: func(arn string) (string, error) {
 		if strings.Contains(arn, ":scaling/") {
-			return "arn:aws:iam::123456789012:role/scaler"
+			return "arn:aws:iam::123456789012:role/scaler", nil
 		}
-		return ""
+		return "", nil
 	}})
 	ctx := wire.WithRequest(t.Context(), &wire.Request{Account: edgetest.Account, Region: edgetest.Region})
 	for _, op := range model.Ops(s) {

@@ -23,8 +23,8 @@ type Config struct {
 	// Act carries out an action of an alarm; ErrNoAction for what it does not know. nil = there are no actions.
 	Act func(context.Context, Action) error
 	// RoleOf names the role that an action is carried out with, "" = none. Who gives an alarm such an action must be
-	// allowed to pass the role. nil = no action has one.
-	RoleOf func(actionARN string) string
+	// allowed to pass the role. An action that cannot be understood is an error. nil = no action has a role.
+	RoleOf func(actionARN string) (string, error)
 }
 
 // Service is the metrics, alarms and dashboards of all accounts and regions.
@@ -34,7 +34,7 @@ type Service struct {
 	log    *slog.Logger
 	now    func() time.Time
 	act    func(context.Context, Action) error
-	roleOf func(string) string
+	roleOf func(string) (string, error)
 
 	changing sync.Mutex    // held while alarms change
 	poked    chan struct{} // alarms have changed
