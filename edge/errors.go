@@ -2,6 +2,7 @@ package edge
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -117,6 +118,10 @@ func jsonError(e *wire.Error) []byte {
 	b = awsjson.AppendString(append(b, ':'), e.Message)
 	for _, name := range slices.Sorted(maps.Keys(e.Fields)) {
 		b = awsjson.AppendString(append(b, ','), name)
+		if raw, ok := e.Fields[name].(json.RawMessage); ok {
+			b = append(append(b, ':'), raw...)
+			continue
+		}
 		b = awsjson.AppendString(append(b, ':'), fmt.Sprint(e.Fields[name]))
 	}
 	return append(b, '}')

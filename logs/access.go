@@ -47,6 +47,25 @@ var accesses = map[string]rule{
 		return in.LogGroupName, in.LogGroupIdentifier, nil
 	}),
 
+	"StartQuery":               onQueried,
+	"ListLogGroupsForQuery":    onNothing,
+	"GetQueryResults":          onNothing,
+	"StopQuery":                onNothing,
+	"DescribeQueries":          onNothing,
+	"PutQueryDefinition":       onNothing,
+	"DeleteQueryDefinition":    onNothing,
+	"DescribeQueryDefinitions": onNothing,
+	"GetLogRecord":             onPointed,
+
+	"PutMetricFilter":             onGroup(func(in *model.PutMetricFilterInput) *string { return in.LogGroupName }),
+	"DeleteMetricFilter":          onGroup(func(in *model.DeleteMetricFilterInput) *string { return in.LogGroupName }),
+	"DescribeMetricFilters":       onMetricFilters,
+	"TestMetricFilter":            onNothing,
+	"PutSubscriptionFilter":       onSubscription,
+	"DeleteSubscriptionFilter":    onGroup(func(in *model.DeleteSubscriptionFilterInput) *string { return in.LogGroupName }),
+	"DescribeSubscriptionFilters": onGroup(func(in *model.DescribeSubscriptionFiltersInput) *string { return in.LogGroupName }),
+	"StartLiveTail":               onTailed,
+
 	"TagLogGroup":      onGroup(func(in *model.TagLogGroupInput) *string { return in.LogGroupName }),
 	"UntagLogGroup":    onGroup(func(in *model.UntagLogGroupInput) *string { return in.LogGroupName }),
 	"ListTagsLogGroup": onGroup(func(in *model.ListTagsLogGroupInput) *string { return in.LogGroupName }),
@@ -71,6 +90,76 @@ func onNewGroup(_ *Service, ctx context.Context, action string, in any) ([]wire.
 
 func onAllGroups(_ *Service, ctx context.Context, action string, _ any) ([]wire.Access, error) {
 	return []wire.Access{{Action: action, Resource: groupARN(placeOf(ctx), "") + ":log-stream:"}}, nil
+}
+
+// onNothing is an operation without a resource.
+func onNothing(_ *Service, _ context.Context, action string, _ any) ([]wire.Access, error) {
+	return []wire.Access{{Action: action, Resource: "*"}}, nil
+}
+
+// onMetricFilters is about one group or about all.
+func onMetricFilters(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
+	c := in.(*model.DescribeMetricFiltersInput)
+	if c.LogGroupName == nil {
+		return onAllGroups(s, ctx, action, in)
+	}
+	return s.onEach(ctx, action, []groupName{{placeOf(ctx), *c.LogGroupName}})
+}
+
+// ServicePrincipal is who assumes the roles of subscription filters.
+const ServicePrincipal = "logs.amazonaws.com"
+
+// onSubscription needs, beside the group, that the caller may pass the role on.
+func onSubscription(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
+	c := in.(*model.PutSubscriptionFilterInput)
+	list, err := s.onEach(ctx, action, []groupName{{placeOf(ctx), *c.LogGroupName}})
+	if err == nil && c.RoleArn != nil {
+		list = append(list, wire.Access{Action: "iam:PassRole", Resource: *c.RoleArn, Conditions: map[string][]string{"iam:PassedToService": {ServicePrincipal}}})
+	}
+	return list, err
+}
+
+// onTailed needs a permission on each group of a session.
+func onTailed(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
+	groups, err := tailedGroups(ctx, in.(*model.StartLiveTailInput))
+	if err != nil {
+		return nil, err
+	}
+	return s.onEach(ctx, action, groups)
+}
+
+// onQueried needs a permission on each group of a query.
+func onQueried(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
+	groups, err := queriedGroups(ctx, in.(*model.StartQueryInput))
+	if err != nil {
+		return nil, err
+	}
+	return s.onEach(ctx, action, groups)
+}
+
+func (s *Service) onEach(ctx context.Context, action string, groups []groupName) (list []wire.Access, err error) {
+	for _, g := range groups {
+		conditions, err := s.resourceTags(ctx, g.place, g.name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, wire.Access{Action: action, Resource: groupARN(g.place, g.name) + ":log-stream:", Conditions: conditions, ResourceAccount: g.account})
+	}
+	return list, nil
+}
+
+// onPointed needs a permission on the group of an @ptr; one that leads nowhere is answered by the operation.
+func onPointed(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
+	var c cursor
+	_ = decodeToken(*in.(*model.GetLogRecordInput).LogRecordPointer, &c) // a zero cursor leads nowhere
+	g, _, err := s.pointed(ctx, c)
+	if errors.Is(err, model.ResourceNotFoundException) {
+		return onNothing(s, ctx, action, in)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.onEach(ctx, action, []groupName{{g.place, g.name}})
 }
 
 func onGroup[I any](name func(*I) *string) rule {

@@ -135,12 +135,16 @@ func (s *Service) CreateLogGroup(ctx context.Context, in *model.CreateLogGroupIn
 
 // DeleteLogGroup deletes a group with all streams and events.
 func (s *Service) DeleteLogGroup(ctx context.Context, in *model.DeleteLogGroupInput) (*model.DeleteLogGroupOutput, error) {
+	s.filters.editing.Lock()
+	defer s.filters.editing.Unlock()
 	var ids []int64
+	var id int64
 	err := s.db.Write(ctx, func(tx *stdsql.Tx) error {
 		g, err := findGroup(ctx, tx, placeOf(ctx), *in.LogGroupName)
 		if err != nil {
 			return err
 		}
+		id = g.id
 		if g.protected {
 			return model.ValidationException.Errorf("The log group cannot be deleted because deletion protection is enabled.")
 		}
@@ -153,6 +157,7 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *model.DeleteLogGroupIn
 	if err != nil {
 		return nil, err
 	}
+	s.filters.forget(id)
 	return &model.DeleteLogGroupOutput{}, s.drop(ids)
 }
 
@@ -253,7 +258,7 @@ func (s *Service) describeGroup(ctx context.Context, g *group, short bool) (mode
 	if err != nil {
 		return d, err
 	}
-	d.LogGroupArn, d.LogGroupClass, d.MetricFilterCount, d.StoredBytes = new(g.arn()), g.class, new(int32(0)), new(stored)
+	d.LogGroupArn, d.LogGroupClass, d.MetricFilterCount, d.StoredBytes = new(g.arn()), g.class, new(int32(len(s.filters.of(g.id).metrics))), new(stored)
 	if g.retention > 0 {
 		d.RetentionInDays = new(g.retention)
 	}

@@ -23,7 +23,10 @@ import (
 
 // serve puts the service behind the real edge. The clock is the real one, because clients sign with it.
 func serve(t *testing.T) (*world, string) {
-	w := newWorld(t)
+	return serveWorld(t, newWorld(t))
+}
+
+func serveWorld(t *testing.T, w *world) (*world, string) {
 	w.Service.now = time.Now
 	return w, edgetest.Serve(t, wire.NewService(model.Model, model.Ops(w.Service), w.Access))
 }

@@ -23,13 +23,22 @@ type world struct {
 	dir string
 	db  *sql.DB
 	at  time.Time
+
+	metrics MetricSink
+	records RecordSink
 }
 
 const testGroup, testStream = "/aws/kinesis-analytics/orders", "kinesis-analytics-log-stream"
 
 func newWorld(t *testing.T) *world {
+	return newWorldWith(t, func(*world) {})
+}
+
+// newWorldWith opens the service after edit has given the world what it needs.
+func newWorldWith(t *testing.T, edit func(w *world)) *world {
 	w := &world{t: t, dir: t.TempDir(), at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	w.ctx = wire.WithRequest(context.Background(), &wire.Request{Account: "123456789012", Region: "us-east-1"})
+	edit(w)
+	w.ctx = newRequest(context.Background())
 	w.open()
 	t.Cleanup(func() { w.shut() })
 	return w
@@ -41,7 +50,8 @@ func (w *world) open() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s, err := Open(w.ctx, Config{DB: db, Dir: filepath.Join(w.dir, "logs"), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.at }, Sweep: time.Hour})
+	s, err := Open(w.ctx, Config{DB: db, Dir: filepath.Join(w.dir, "logs"), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.at }, Sweep: time.Hour,
+		Metrics: w.metrics, Records: w.records})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -494,4 +504,8 @@ func TestAccessKnowsEveryOperation(t *testing.T) {
 		}
 		w.same(c.op, fmt.Sprintf("%s %s %v", list[0].Action, list[0].Resource, list[0].Conditions), c.want)
 	}
+}
+
+func newRequest(ctx context.Context) context.Context {
+	return wire.WithRequest(ctx, &wire.Request{Account: "123456789012", Region: "us-east-1"})
 }

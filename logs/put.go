@@ -39,7 +39,7 @@ func (s *Service) PutLogEvents(ctx context.Context, in *model.PutLogEventsInput)
 		return nil, model.InvalidParameterException.Errorf("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
 	}
 	if len(events) > 0 {
-		if err := st.append(ctx, [][]Event{events}); errors.Is(err, seglog.ErrClosed) {
+		if err := s.ingest(ctx, &g, st, *in.LogStreamName, [][]Event{events}); errors.Is(err, seglog.ErrClosed) {
 			return nil, errNoStream()
 		} else if err != nil {
 			return nil, err
@@ -128,7 +128,7 @@ func (s *Service) Append(ctx context.Context, account, region, group, stream str
 	if len(batches) == 0 {
 		return nil
 	}
-	if err := st.append(ctx, batches); errors.Is(err, seglog.ErrClosed) {
+	if err := s.ingest(ctx, &g, st, stream, batches); errors.Is(err, seglog.ErrClosed) {
 		return ErrNoStream
 	} else if err != nil {
 		return fmt.Errorf("append to log group %s, stream %s: %w", group, stream, err)

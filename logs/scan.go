@@ -61,10 +61,11 @@ func scan(ctx context.Context, q query) (answer, error) {
 			return answer{}, err
 		}
 		spent += p.bytes
-		err := p.stream.read(p.zone, q.low, q.high, func(k key, message string) {
+		err := p.stream.read(p.zone, q.low, q.high, func(k key, message string) error {
 			if q.wants(k) && (q.match == nil || q.match(message)) {
 				a.hits = append(a.hits, hit{k, message})
 			}
+			return nil
 		})
 		if ignoreClosed(err) != nil {
 			return answer{}, err

@@ -23,6 +23,9 @@ type Config struct {
 	Log   *slog.Logger     // nil = slog.Default
 	Now   func() time.Time // nil = time.Now
 	Sweep time.Duration    // how often expired segments are deleted; 0 = every 10 minutes
+
+	Metrics MetricSink // takes what metric filters find; nil: there can be no metric filters
+	Records RecordSink // takes what subscription filters select; nil: there can be none
 }
 
 // Service is CloudWatch Logs of all accounts and regions.
@@ -35,8 +38,13 @@ type Service struct {
 	mu      sync.Mutex
 	streams map[int64]*stream // opened so far, by id
 
-	stop context.CancelFunc
-	done chan struct{} // closed when the sweeper has ended
+	queries queries
+	filters filters
+	metrics MetricSink
+	records RecordSink
+
+	stop  context.CancelFunc
+	loops sync.WaitGroup
 }
 
 var _ model.API = (*Service)(nil)
@@ -57,11 +65,30 @@ var migrations = []string{
 		first INTEGER NOT NULL, last INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
 		events INTEGER NOT NULL, bytes INTEGER NOT NULL, ingested INTEGER NOT NULL,
 		PRIMARY KEY (stream, first)) WITHOUT ROWID`,
+	`CREATE TABLE logs_query_definitions (
+		id TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL,
+		name TEXT NOT NULL, query TEXT NOT NULL, groups TEXT NOT NULL, modified INTEGER NOT NULL)`,
+	`CREATE TABLE logs_metric_filters (
+		owner INTEGER NOT NULL REFERENCES logs_groups (id) ON DELETE CASCADE,
+		name TEXT NOT NULL, pattern TEXT NOT NULL, transformation TEXT NOT NULL, created INTEGER NOT NULL,
+		PRIMARY KEY (owner, name)) WITHOUT ROWID`,
+	`CREATE TABLE logs_subscription_filters (
+		id INTEGER PRIMARY KEY AUTOINCREMENT,
+		owner INTEGER NOT NULL REFERENCES logs_groups (id) ON DELETE CASCADE,
+		name TEXT NOT NULL, pattern TEXT NOT NULL, destination TEXT NOT NULL, role TEXT NOT NULL, distribution TEXT NOT NULL, created INTEGER NOT NULL,
+		UNIQUE (owner, name))`,
+	`CREATE TABLE logs_deliveries (
+		filter INTEGER NOT NULL REFERENCES logs_subscription_filters (id) ON DELETE CASCADE,
+		stream INTEGER NOT NULL REFERENCES logs_streams (id) ON DELETE CASCADE,
+		next INTEGER NOT NULL,
+		PRIMARY KEY (filter, stream)) WITHOUT ROWID`,
 }
 
 // Open brings the tables up to date, forgets what deleted streams left behind, and starts the sweeper.
 func Open(ctx context.Context, c Config) (*Service, error) {
-	s := &Service{db: c.DB, dir: c.Dir, log: c.Log, now: c.Now, streams: map[int64]*stream{}, done: make(chan struct{})}
+	s := &Service{
+		db: c.DB, dir: c.Dir, log: c.Log, now: c.Now, streams: map[int64]*stream{}, metrics: c.Metrics, records: c.Records,
+	}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -83,17 +110,24 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	go s.sweepLoop(run, every)
+	s.queries.open(run)
+	if err := s.openFilters(ctx, run); err != nil {
+		stop()
+		return nil, fmt.Errorf("open logs: %w", err)
+	}
+	s.loops.Go(func() { s.sweepLoop(run, every) })
+	s.loops.Go(func() { s.minuteLoop(run) })
 	return s, nil
 }
 
 // Close saves what makes the next start quick and closes the files.
 func (s *Service) Close() error {
 	s.stop()
-	<-s.done
+	s.loops.Wait()
+	s.queries.wait()
+	errs := []error{s.closeFilters()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
 	for _, st := range s.streams {
 		errs = append(errs, st.close(context.Background()))
 	}
@@ -176,7 +210,6 @@ func queryIDs(ctx context.Context, tx *stdsql.Tx, query string, args ...any) ([]
 }
 
 func (s *Service) sweepLoop(ctx context.Context, every time.Duration) {
-	defer close(s.done)
 	t := time.NewTicker(every)
 	defer t.Stop()
 	for {
@@ -187,6 +220,20 @@ func (s *Service) sweepLoop(ctx context.Context, every time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
+		}
+	}
+}
+
+// minuteLoop reports the default values of metric filters.
+func (s *Service) minuteLoop(ctx context.Context) {
+	t := time.NewTicker(5 * time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			s.settleAll(ctx)
 		}
 	}
 }

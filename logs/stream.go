@@ -73,10 +73,10 @@ func newStream(s *Service, id int64) *stream {
 	return st
 }
 
-// append makes the batches durable together; each is at most maxBatch and not empty.
-func (st *stream) append(ctx context.Context, batches [][]Event) error {
+// append makes the batches durable together, and tells when they arrived; each is at most maxBatch and not empty.
+func (st *stream) append(ctx context.Context, batches [][]Event) (at time.Time, err error) {
 	if err := st.load(ctx); err != nil {
-		return err
+		return at, err
 	}
 	payloads, heads := make([][]byte, len(batches)), make([]blockHead, len(batches))
 	for i, b := range batches {
@@ -84,7 +84,7 @@ func (st *stream) append(ctx context.Context, batches [][]Event) error {
 	}
 	first, at, err := st.log.Append(payloads...)
 	if err != nil {
-		return err
+		return at, err
 	}
 	st.mu.Lock()
 	for st.next != first { // whoever has the ordinals before is durable as well and on its way here
@@ -99,7 +99,7 @@ func (st *stream) append(ctx context.Context, batches [][]Event) error {
 	if save {
 		st.saveOrLog(ctx)
 	}
-	return nil
+	return at, nil
 }
 
 // note takes the next block into the zones. The caller holds mu.
@@ -338,8 +338,8 @@ func summarise(zones []zone) summary {
 	return sum
 }
 
-// read calls fn for the events of a zone that lie in [low, high).
-func (st *stream) read(z zone, low, high int64, fn func(k key, message string)) error {
+// read calls fn for the events of a zone that lie in [low, high), until it fails.
+func (st *stream) read(z zone, low, high int64, fn func(k key, message string) error) error {
 	r := st.log.Reader(z.first)
 	defer r.Close()
 	for {
@@ -365,8 +365,11 @@ func (st *stream) read(z zone, low, high int64, fn func(k key, message string)) 
 			return fmt.Errorf("log stream %d, block %d: %w", st.id, rec.Ordinal, err)
 		}
 		for i, e := range events {
-			if e.Time >= low && e.Time < high {
-				fn(key{time: e.Time, ingested: rec.Time.UnixMilli(), stream: st.id, block: rec.Ordinal, index: uint32(i)}, e.Message)
+			if e.Time < low || e.Time >= high {
+				continue
+			}
+			if err := fn(key{time: e.Time, ingested: rec.Time.UnixMilli(), stream: st.id, block: rec.Ordinal, index: uint32(i)}, e.Message); err != nil {
+				return err
 			}
 		}
 		if rec.Ordinal == z.last {

@@ -18,7 +18,7 @@ type ErrorCode struct {
 type Error struct {
 	ErrorCode
 	Message string
-	Fields  map[string]any // further members of the error's shape
+	Fields  map[string]any // further members of the error's shape; json.RawMessage is a structure (JSON protocols)
 }
 
 // Errorf makes an error of this code.

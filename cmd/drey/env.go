@@ -68,6 +68,7 @@ func (c *envCmd) Run() error {
 	fmt.Printf("export AWS_ACCESS_KEY_ID=%s\n", a.AccessKeyID)
 	fmt.Printf("export AWS_SECRET_ACCESS_KEY=%s\n", a.SecretAccessKey)
 	fmt.Printf("export AWS_REGION=%s\nexport AWS_DEFAULT_REGION=%s\n", a.Region, a.Region)
+	fmt.Println("export AWS_DISABLE_HOST_PREFIX_INJECTION=true") // StartLiveTail would go to stream-127.0.0.1
 	fmt.Println("unset AWS_SESSION_TOKEN AWS_PROFILE")
 	return nil
 }

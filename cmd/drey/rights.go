@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,15 +14,16 @@ import (
 	"drey/wire"
 )
 
-// roleRights lets the server act with the rights of an application's execution role, and with no others.
+// roleRights lets the server act with the rights of a role that a service may assume, and with no others.
 type roleRights struct {
-	iam *iam.Service
+	iam      *iam.Service
+	services []string // principals of which the role's trust policy names one, * is the region; nil: that of applications
 
 	mu    sync.Mutex
 	roles map[roleKey]rolePrincipal
 }
 
-type roleKey struct{ account, role, application string }
+type roleKey struct{ account, role, application string } // application: the ARN of whatever acts
 
 type rolePrincipal struct {
 	principal wire.Principal
@@ -33,22 +35,22 @@ const principalLife = 5 * time.Minute
 
 // as gives a context in which the caller is the role.
 func (r *roleRights) as(ctx context.Context, k roleKey, region string) (context.Context, error) {
-	p, err := r.principal(ctx, k)
+	p, err := r.principal(ctx, k, region)
 	if err != nil {
 		return nil, err
 	}
 	return wire.WithRequest(ctx, &wire.Request{
-		ID: k.application, Principal: p, Account: k.account, Region: region, Time: time.Now(), UserAgent: iam.AnalyticsService, Secure: true,
+		ID: k.application, Principal: p, Account: k.account, Region: region, Time: time.Now(), UserAgent: r.principals()[0], Secure: true,
 	}), nil
 }
 
-func (r *roleRights) principal(ctx context.Context, k roleKey) (wire.Principal, error) {
+func (r *roleRights) principal(ctx context.Context, k roleKey, region string) (wire.Principal, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p, ok := r.roles[k]; ok && time.Now().Before(p.until) {
 		return p.principal, nil
 	}
-	session, err := r.iam.AssumeServiceRole(ctx, k.account, k.role, iam.AnalyticsService, k.application)
+	session, err := r.assume(ctx, k, region)
 	if err != nil {
 		return wire.Principal{}, err
 	}
@@ -62,6 +64,27 @@ func (r *roleRights) principal(ctx context.Context, k roleKey) (wire.Principal, 
 	maps.DeleteFunc(r.roles, func(_ roleKey, p rolePrincipal) bool { return time.Now().After(p.until) })
 	r.roles[k] = rolePrincipal{p, time.Now().Add(principalLife)}
 	return p, nil
+}
+
+func (r *roleRights) principals() []string {
+	if r.services == nil {
+		return []string{iam.AnalyticsService}
+	}
+	return r.services
+}
+
+// assume tries the service's principals; the error is that of the first.
+func (r *roleRights) assume(ctx context.Context, k roleKey, region string) (session *iam.Session, err error) {
+	for i, service := range r.principals() {
+		s, e := r.iam.AssumeServiceRole(ctx, k.account, k.role, strings.ReplaceAll(service, "*", region), k.application)
+		if e == nil {
+			return s, nil
+		}
+		if i == 0 {
+			err = e
+		}
+	}
+	return nil, err
 }
 
 // codeReader reads application code from S3 as the execution role of the application.

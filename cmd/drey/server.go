@@ -119,7 +119,10 @@ func (s *server) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.opened(s.kinesis)
-	if s.logs, err = logs.Open(ctx, logs.Config{DB: s.db, Dir: s.dir("logs"), Log: s.log, Now: time.Now}); err != nil {
+	s.logs, err = logs.Open(ctx, logs.Config{
+		DB: s.db, Dir: s.dir("logs"), Log: s.log, Now: time.Now, Metrics: filterMetrics{s.cloudwatch}, Records: newSubscriptionRecords(s.iam, s.kinesis),
+	})
+	if err != nil {
 		return err
 	}
 	s.opened(s.logs)

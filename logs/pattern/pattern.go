@@ -1,43 +1,67 @@
 // Package pattern matches log events against CloudWatch Logs' filter patterns ("Filter pattern syntax for metric
-// filters, subscription filters, filter log events, and Live Tail"): terms and phrases, regular expressions, and JSON
-// selectors. It does no I/O. It must never guess: a pattern it does not fully understand is an error, and so are
-// space-delimited patterns, which it does not know yet.
+// filters, subscription filters, filter log events, and Live Tail"): terms and phrases, regular expressions, JSON
+// selectors, and fields between spaces. It does no I/O. It must never guess: a pattern it does not fully understand is an
+// error.
 package pattern
 
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 )
 
 // Pattern is a parsed filter pattern.
 type Pattern struct {
-	match func(message string) bool
+	match   func(message string) bool
+	fields  func(message string) (map[string]string, bool) // of patterns for fields between spaces
+	regexes int
 }
 
 // Match tells whether the pattern selects the message.
 func (p *Pattern) Match(message string) bool { return p.match(message) }
 
+// HasRegex tells whether the pattern holds a regular expression: their number is limited in a log group.
+func (p *Pattern) HasRegex() bool { return p.regexes > 0 }
+
+// Fields gives what a pattern for fields between spaces makes of a message that it matches: $name, or $3 for a field
+// without a name. Other patterns give nothing.
+func (p *Pattern) Fields(message string) map[string]string {
+	if p.fields == nil {
+		return nil
+	}
+	fields, _ := p.fields(message)
+	return fields
+}
+
 // Parse reads a pattern. The text of an error is meant for the caller.
 func Parse(text string) (*Pattern, error) {
 	s := scanner{rest: strings.TrimSpace(text)}
+	var p *Pattern
+	var err error
 	switch {
 	case s.rest == "":
-		return &Pattern{func(string) bool { return true }}, nil
+		p = &Pattern{match: func(string) bool { return true }}
 	case s.rest[0] == '{':
-		return s.json()
+		p, err = s.json()
 	case s.rest[0] == '[':
-		return nil, errors.New("Invalid filter pattern: space-delimited patterns are not supported by this server yet")
+		p, err = s.delimited()
+	default:
+		p, err = s.terms()
 	}
-	return s.terms()
+	if err != nil {
+		return nil, err
+	}
+	p.regexes = s.regexes
+	return p, nil
 }
 
 // scanner takes a pattern apart from the front.
 type scanner struct {
-	rest    string
-	regexes int
+	rest      string
+	regexes   int
+	wildcards int // in selectors
+	depth     int // of parentheses
 }
 
 func (s *scanner) space() { s.rest = strings.TrimLeft(s.rest, " \t\r\n") }
@@ -53,6 +77,14 @@ func (s *scanner) skip(token string) bool {
 }
 
 func invalidCharacter(r rune) error { return fmt.Errorf("Invalid character(s) in term '%c'", r) }
+
+func (s *scanner) unexpected() error {
+	s.space()
+	if s.rest == "" {
+		return errors.New("Invalid filter pattern: it ends too early")
+	}
+	return invalidCharacter(s.first())
+}
 
 // first is the next character; 0 at the end.
 func (s *scanner) first() rune {
@@ -75,15 +107,16 @@ func (s *scanner) run(in func(rune) bool) string {
 
 func wordRune(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// quoted takes a string in double quotes, in which a backslash escapes a quote or a backslash.
+// quoted takes a string in quotes, in which a backslash escapes a quote or a backslash.
 func (s *scanner) quoted() (string, error) {
+	quote := s.rest[0]
 	var b strings.Builder
 	for i := 1; i < len(s.rest); i++ {
 		switch c := s.rest[i]; {
-		case c == '"':
+		case c == quote:
 			s.rest = s.rest[i+1:]
 			return b.String(), nil
-		case c == '\\' && i+1 < len(s.rest) && (s.rest[i+1] == '"' || s.rest[i+1] == '\\'):
+		case c == '\\' && i+1 < len(s.rest) && (s.rest[i+1] == quote || s.rest[i+1] == '\\'):
 			i++
 			b.WriteByte(s.rest[i])
 		default:
@@ -91,32 +124,4 @@ func (s *scanner) quoted() (string, error) {
 		}
 	}
 	return "", errors.New("Invalid filter pattern: a quotation mark is not closed")
-}
-
-// maxRegexes is how many regular expressions one pattern may have.
-const maxRegexes = 2
-
-// regexRunes are the characters beside letters and digits that a regular expression may have.
-const regexRunes = `_:#=@/;,-^$?[]{}|\*+.`
-
-// regex takes a regular expression between percent signs.
-func (s *scanner) regex() (func(string) bool, error) {
-	text, rest, closed := strings.Cut(s.rest[1:], "%")
-	if !closed || text == "" {
-		return nil, errors.New("Invalid filter pattern: a regular expression is not closed or is empty")
-	}
-	for _, r := range text {
-		if r > unicode.MaxASCII || (!strings.ContainsRune(regexRunes, r) && (r == '_' || !wordRune(r))) {
-			return nil, invalidCharacter(r)
-		}
-	}
-	if s.regexes++; s.regexes > maxRegexes {
-		return nil, fmt.Errorf("Invalid filter pattern: more than %d regular expressions", maxRegexes)
-	}
-	re, err := regexp.Compile(text)
-	if err != nil {
-		return nil, fmt.Errorf("Invalid filter pattern: %w", err)
-	}
-	s.rest = rest
-	return re.MatchString, nil
 }

@@ -29,12 +29,9 @@ func (s *scanner) terms() (*Pattern, error) {
 			return nil, invalidCharacter(s.first())
 		}
 	}
-	if len(any) > 0 && len(all)+len(none) > 0 {
-		return nil, errors.New(`Invalid filter pattern: terms with "?" cannot be combined with other terms`)
-	}
-	return &Pattern{func(message string) bool {
+	return &Pattern{match: func(message string) bool {
 		holds := func(t func(string) bool) bool { return t(message) }
-		if len(any) > 0 {
+		if len(all)+len(none) == 0 && len(any) > 0 { // beside other terms, those with "?" are documented to have no effect
 			return slices.ContainsFunc(any, holds)
 		}
 		for _, t := range all {

@@ -15,17 +15,34 @@ type API interface {
 	CreateLogStream(context.Context, *CreateLogStreamInput) (*CreateLogStreamOutput, error)
 	DeleteLogGroup(context.Context, *DeleteLogGroupInput) (*DeleteLogGroupOutput, error)
 	DeleteLogStream(context.Context, *DeleteLogStreamInput) (*DeleteLogStreamOutput, error)
+	DeleteMetricFilter(context.Context, *DeleteMetricFilterInput) (*DeleteMetricFilterOutput, error)
+	DeleteQueryDefinition(context.Context, *DeleteQueryDefinitionInput) (*DeleteQueryDefinitionOutput, error)
 	DeleteRetentionPolicy(context.Context, *DeleteRetentionPolicyInput) (*DeleteRetentionPolicyOutput, error)
+	DeleteSubscriptionFilter(context.Context, *DeleteSubscriptionFilterInput) (*DeleteSubscriptionFilterOutput, error)
 	DescribeLogGroups(context.Context, *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error)
 	DescribeLogStreams(context.Context, *DescribeLogStreamsInput) (*DescribeLogStreamsOutput, error)
+	DescribeMetricFilters(context.Context, *DescribeMetricFiltersInput) (*DescribeMetricFiltersOutput, error)
+	DescribeQueries(context.Context, *DescribeQueriesInput) (*DescribeQueriesOutput, error)
+	DescribeQueryDefinitions(context.Context, *DescribeQueryDefinitionsInput) (*DescribeQueryDefinitionsOutput, error)
+	DescribeSubscriptionFilters(context.Context, *DescribeSubscriptionFiltersInput) (*DescribeSubscriptionFiltersOutput, error)
 	FilterLogEvents(context.Context, *FilterLogEventsInput) (*FilterLogEventsOutput, error)
 	GetLogEvents(context.Context, *GetLogEventsInput) (*GetLogEventsOutput, error)
+	GetLogRecord(context.Context, *GetLogRecordInput) (*GetLogRecordOutput, error)
+	GetQueryResults(context.Context, *GetQueryResultsInput) (*GetQueryResultsOutput, error)
+	ListLogGroupsForQuery(context.Context, *ListLogGroupsForQueryInput) (*ListLogGroupsForQueryOutput, error)
 	ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
 	ListTagsLogGroup(context.Context, *ListTagsLogGroupInput) (*ListTagsLogGroupOutput, error)
 	PutLogEvents(context.Context, *PutLogEventsInput) (*PutLogEventsOutput, error)
+	PutMetricFilter(context.Context, *PutMetricFilterInput) (*PutMetricFilterOutput, error)
+	PutQueryDefinition(context.Context, *PutQueryDefinitionInput) (*PutQueryDefinitionOutput, error)
 	PutRetentionPolicy(context.Context, *PutRetentionPolicyInput) (*PutRetentionPolicyOutput, error)
+	PutSubscriptionFilter(context.Context, *PutSubscriptionFilterInput) (*PutSubscriptionFilterOutput, error)
+	StartLiveTail(context.Context, *StartLiveTailInput) (*StartLiveTailOutput, error)
+	StartQuery(context.Context, *StartQueryInput) (*StartQueryOutput, error)
+	StopQuery(context.Context, *StopQueryInput) (*StopQueryOutput, error)
 	TagLogGroup(context.Context, *TagLogGroupInput) (*TagLogGroupOutput, error)
 	TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
+	TestMetricFilter(context.Context, *TestMetricFilterInput) (*TestMetricFilterOutput, error)
 	UntagLogGroup(context.Context, *UntagLogGroupInput) (*UntagLogGroupOutput, error)
 	UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
 }
@@ -37,17 +54,34 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("CreateLogStream", "POST", "/", 0, api.CreateLogStream),
 		wire.NewOp("DeleteLogGroup", "POST", "/", 0, api.DeleteLogGroup),
 		wire.NewOp("DeleteLogStream", "POST", "/", 0, api.DeleteLogStream),
+		wire.NewOp("DeleteMetricFilter", "POST", "/", 0, api.DeleteMetricFilter),
+		wire.NewOp("DeleteQueryDefinition", "POST", "/", 0, api.DeleteQueryDefinition),
 		wire.NewOp("DeleteRetentionPolicy", "POST", "/", 0, api.DeleteRetentionPolicy),
+		wire.NewOp("DeleteSubscriptionFilter", "POST", "/", 0, api.DeleteSubscriptionFilter),
 		wire.NewOp("DescribeLogGroups", "POST", "/", 0, api.DescribeLogGroups),
 		wire.NewOp("DescribeLogStreams", "POST", "/", 0, api.DescribeLogStreams),
+		wire.NewOp("DescribeMetricFilters", "POST", "/", 0, api.DescribeMetricFilters),
+		wire.NewOp("DescribeQueries", "POST", "/", 0, api.DescribeQueries),
+		wire.NewOp("DescribeQueryDefinitions", "POST", "/", 0, api.DescribeQueryDefinitions),
+		wire.NewOp("DescribeSubscriptionFilters", "POST", "/", 0, api.DescribeSubscriptionFilters),
 		wire.NewOp("FilterLogEvents", "POST", "/", 0, api.FilterLogEvents),
 		wire.NewOp("GetLogEvents", "POST", "/", 0, api.GetLogEvents),
+		wire.NewOp("GetLogRecord", "POST", "/", 0, api.GetLogRecord),
+		wire.NewOp("GetQueryResults", "POST", "/", 0, api.GetQueryResults),
+		wire.NewOp("ListLogGroupsForQuery", "POST", "/", 0, api.ListLogGroupsForQuery),
 		wire.NewOp("ListTagsForResource", "POST", "/", 0, api.ListTagsForResource),
 		wire.NewOp("ListTagsLogGroup", "POST", "/", 0, api.ListTagsLogGroup),
 		wire.NewOp("PutLogEvents", "POST", "/", 0, api.PutLogEvents),
+		wire.NewOp("PutMetricFilter", "POST", "/", 0, api.PutMetricFilter),
+		wire.NewOp("PutQueryDefinition", "POST", "/", 0, api.PutQueryDefinition),
 		wire.NewOp("PutRetentionPolicy", "POST", "/", 0, api.PutRetentionPolicy),
+		wire.NewOp("PutSubscriptionFilter", "POST", "/", 0, api.PutSubscriptionFilter),
+		wire.NewOp("StartLiveTail", "POST", "/", 0, api.StartLiveTail),
+		wire.NewOp("StartQuery", "POST", "/", 0, api.StartQuery),
+		wire.NewOp("StopQuery", "POST", "/", 0, api.StopQuery),
 		wire.NewOp("TagLogGroup", "POST", "/", 0, api.TagLogGroup),
 		wire.NewOp("TagResource", "POST", "/", 0, api.TagResource),
+		wire.NewOp("TestMetricFilter", "POST", "/", 0, api.TestMetricFilter),
 		wire.NewOp("UntagLogGroup", "POST", "/", 0, api.UntagLogGroup),
 		wire.NewOp("UntagResource", "POST", "/", 0, api.UntagResource),
 	}
@@ -60,7 +94,7 @@ var Model = wire.Model{
 	Protocols:  []wire.Protocol{wire.JSON11, wire.CBOR11},
 	MaxBody:    8388608,
 	Validation: wire.ErrorCode{Code: "InvalidParameterException", Member: ""},
-	Unserved:   []string{"AssociateKmsKey", "AssociateSourceToS3TableIntegration", "CancelExportTask", "CancelImportTask", "CreateDelivery", "CreateExportTask", "CreateImportTask", "CreateLogAnomalyDetector", "CreateLookupTable", "CreateScheduledQuery", "DeleteAccountPolicy", "DeleteDataProtectionPolicy", "DeleteDelivery", "DeleteDeliveryDestination", "DeleteDeliveryDestinationPolicy", "DeleteDeliverySource", "DeleteDestination", "DeleteIndexPolicy", "DeleteIntegration", "DeleteLogAnomalyDetector", "DeleteLookupTable", "DeleteMetricFilter", "DeleteQueryDefinition", "DeleteResourcePolicy", "DeleteScheduledQuery", "DeleteSubscriptionFilter", "DeleteSyslogConfiguration", "DeleteTransformer", "DescribeAccountPolicies", "DescribeConfigurationTemplates", "DescribeDeliveries", "DescribeDeliveryDestinations", "DescribeDeliverySources", "DescribeDestinations", "DescribeExportTasks", "DescribeFieldIndexes", "DescribeImportTaskBatches", "DescribeImportTasks", "DescribeIndexPolicies", "DescribeLookupTables", "DescribeMetricFilters", "DescribeQueries", "DescribeQueryDefinitions", "DescribeResourcePolicies", "DescribeSubscriptionFilters", "DisassociateKmsKey", "DisassociateSourceFromS3TableIntegration", "GetDataProtectionPolicy", "GetDelivery", "GetDeliveryDestination", "GetDeliveryDestinationPolicy", "GetDeliverySource", "GetIntegration", "GetLogAnomalyDetector", "GetLogFields", "GetLogGroupFields", "GetLogObject", "GetLogRecord", "GetLookupTable", "GetQueryResults", "GetScheduledQuery", "GetScheduledQueryHistory", "GetStorageTierPolicy", "GetTransformer", "ListAggregateLogGroupSummaries", "ListAnomalies", "ListIntegrations", "ListLogAnomalyDetectors", "ListLogGroups", "ListLogGroupsForQuery", "ListScheduledQueries", "ListSourcesForS3TableIntegration", "ListSyslogConfigurations", "PutAccountPolicy", "PutBearerTokenAuthentication", "PutDataProtectionPolicy", "PutDeliveryDestination", "PutDeliveryDestinationPolicy", "PutDeliverySource", "PutDestination", "PutDestinationPolicy", "PutIndexPolicy", "PutIntegration", "PutLogGroupDeletionProtection", "PutMetricFilter", "PutQueryDefinition", "PutResourcePolicy", "PutStorageTierPolicy", "PutSubscriptionFilter", "PutSyslogConfiguration", "PutTransformer", "StartLiveTail", "StartQuery", "StopQuery", "TestMetricFilter", "TestTransformer", "UpdateAnomaly", "UpdateDeliveryConfiguration", "UpdateLogAnomalyDetector", "UpdateLookupTable", "UpdateScheduledQuery"},
+	Unserved:   []string{"AssociateKmsKey", "AssociateSourceToS3TableIntegration", "CancelExportTask", "CancelImportTask", "CreateDelivery", "CreateExportTask", "CreateImportTask", "CreateLogAnomalyDetector", "CreateLookupTable", "CreateScheduledQuery", "DeleteAccountPolicy", "DeleteDataProtectionPolicy", "DeleteDelivery", "DeleteDeliveryDestination", "DeleteDeliveryDestinationPolicy", "DeleteDeliverySource", "DeleteDestination", "DeleteIndexPolicy", "DeleteIntegration", "DeleteLogAnomalyDetector", "DeleteLookupTable", "DeleteResourcePolicy", "DeleteScheduledQuery", "DeleteSyslogConfiguration", "DeleteTransformer", "DescribeAccountPolicies", "DescribeConfigurationTemplates", "DescribeDeliveries", "DescribeDeliveryDestinations", "DescribeDeliverySources", "DescribeDestinations", "DescribeExportTasks", "DescribeFieldIndexes", "DescribeImportTaskBatches", "DescribeImportTasks", "DescribeIndexPolicies", "DescribeLookupTables", "DescribeResourcePolicies", "DisassociateKmsKey", "DisassociateSourceFromS3TableIntegration", "GetDataProtectionPolicy", "GetDelivery", "GetDeliveryDestination", "GetDeliveryDestinationPolicy", "GetDeliverySource", "GetIntegration", "GetLogAnomalyDetector", "GetLogFields", "GetLogGroupFields", "GetLogObject", "GetLookupTable", "GetScheduledQuery", "GetScheduledQueryHistory", "GetStorageTierPolicy", "GetTransformer", "ListAggregateLogGroupSummaries", "ListAnomalies", "ListIntegrations", "ListLogAnomalyDetectors", "ListLogGroups", "ListScheduledQueries", "ListSourcesForS3TableIntegration", "ListSyslogConfigurations", "PutAccountPolicy", "PutBearerTokenAuthentication", "PutDataProtectionPolicy", "PutDeliveryDestination", "PutDeliveryDestinationPolicy", "PutDeliverySource", "PutDestination", "PutDestinationPolicy", "PutIndexPolicy", "PutIntegration", "PutLogGroupDeletionProtection", "PutResourcePolicy", "PutStorageTierPolicy", "PutSyslogConfiguration", "PutTransformer", "TestTransformer", "UpdateAnomaly", "UpdateDeliveryConfiguration", "UpdateLogAnomalyDetector", "UpdateLookupTable", "UpdateScheduledQuery"},
 }
 
 // Errors of the service's model.

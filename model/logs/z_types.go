@@ -2,6 +2,10 @@
 
 package logs
 
+import (
+	"drey/wire"
+)
+
 // CreateLogGroupInput is a structure of the service's model.
 type CreateLogGroupInput struct {
 	LogGroupName              *string           `aws:"logGroupName,required" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
@@ -44,6 +48,26 @@ type DeleteLogStreamInput struct {
 type DeleteLogStreamOutput struct {
 }
 
+// DeleteMetricFilterInput is a structure of the service's model.
+type DeleteMetricFilterInput struct {
+	LogGroupName *string `aws:"logGroupName,required" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	FilterName   *string `aws:"filterName,required" min:"1" max:"512" pattern:"[^:*]*"`
+}
+
+// DeleteMetricFilterOutput is a structure of the service's model.
+type DeleteMetricFilterOutput struct {
+}
+
+// DeleteQueryDefinitionInput is a structure of the service's model.
+type DeleteQueryDefinitionInput struct {
+	QueryDefinitionId *string `aws:"queryDefinitionId,required" min:"1" max:"256"`
+}
+
+// DeleteQueryDefinitionOutput is a structure of the service's model.
+type DeleteQueryDefinitionOutput struct {
+	Success *bool `aws:"success"`
+}
+
 // DeleteRetentionPolicyInput is a structure of the service's model.
 type DeleteRetentionPolicyInput struct {
 	LogGroupName *string `aws:"logGroupName,required" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
@@ -51,6 +75,16 @@ type DeleteRetentionPolicyInput struct {
 
 // DeleteRetentionPolicyOutput is a structure of the service's model.
 type DeleteRetentionPolicyOutput struct {
+}
+
+// DeleteSubscriptionFilterInput is a structure of the service's model.
+type DeleteSubscriptionFilterInput struct {
+	LogGroupName *string `aws:"logGroupName,required" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	FilterName   *string `aws:"filterName,required" min:"1" max:"512" pattern:"[^:*]*"`
+}
+
+// DeleteSubscriptionFilterOutput is a structure of the service's model.
+type DeleteSubscriptionFilterOutput struct {
 }
 
 // DescribeLogGroupsInput is a structure of the service's model.
@@ -86,6 +120,65 @@ type DescribeLogStreamsInput struct {
 type DescribeLogStreamsOutput struct {
 	LogStreams []LogStream `aws:"logStreams"`
 	NextToken  *string     `aws:"nextToken" min:"1"`
+}
+
+// DescribeMetricFiltersInput is a structure of the service's model.
+type DescribeMetricFiltersInput struct {
+	LogGroupName     *string `aws:"logGroupName" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	FilterNamePrefix *string `aws:"filterNamePrefix" min:"1" max:"512" pattern:"[^:*]*"`
+	NextToken        *string `aws:"nextToken" min:"1"`
+	Limit            *int32  `aws:"limit" min:"1" max:"50"`
+	MetricName       *string `aws:"metricName" max:"255" pattern:"[^:*$]*"`
+	MetricNamespace  *string `aws:"metricNamespace" max:"255" pattern:"[^:*$]*"`
+}
+
+// DescribeMetricFiltersOutput is a structure of the service's model.
+type DescribeMetricFiltersOutput struct {
+	MetricFilters []MetricFilter `aws:"metricFilters"`
+	NextToken     *string        `aws:"nextToken" min:"1"`
+}
+
+// DescribeQueriesInput is a structure of the service's model.
+type DescribeQueriesInput struct {
+	LogGroupName  *string       `aws:"logGroupName" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	Status        QueryStatus   `aws:"status"`
+	MaxResults    *int32        `aws:"maxResults" min:"1" max:"1000"`
+	NextToken     *string       `aws:"nextToken" min:"1"`
+	QueryLanguage QueryLanguage `aws:"queryLanguage"`
+}
+
+// DescribeQueriesOutput is a structure of the service's model.
+type DescribeQueriesOutput struct {
+	Queries   []QueryInfo `aws:"queries"`
+	NextToken *string     `aws:"nextToken" min:"1"`
+}
+
+// DescribeQueryDefinitionsInput is a structure of the service's model.
+type DescribeQueryDefinitionsInput struct {
+	QueryLanguage             QueryLanguage `aws:"queryLanguage"`
+	QueryDefinitionNamePrefix *string       `aws:"queryDefinitionNamePrefix" min:"1" max:"255"`
+	MaxResults                *int32        `aws:"maxResults" min:"1" max:"1000"`
+	NextToken                 *string       `aws:"nextToken" min:"1"`
+}
+
+// DescribeQueryDefinitionsOutput is a structure of the service's model.
+type DescribeQueryDefinitionsOutput struct {
+	QueryDefinitions []QueryDefinition `aws:"queryDefinitions"`
+	NextToken        *string           `aws:"nextToken" min:"1"`
+}
+
+// DescribeSubscriptionFiltersInput is a structure of the service's model.
+type DescribeSubscriptionFiltersInput struct {
+	LogGroupName     *string `aws:"logGroupName,required" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	FilterNamePrefix *string `aws:"filterNamePrefix" min:"1" max:"512" pattern:"[^:*]*"`
+	NextToken        *string `aws:"nextToken" min:"1"`
+	Limit            *int32  `aws:"limit" min:"1" max:"50"`
+}
+
+// DescribeSubscriptionFiltersOutput is a structure of the service's model.
+type DescribeSubscriptionFiltersOutput struct {
+	SubscriptionFilters []SubscriptionFilter `aws:"subscriptionFilters"`
+	NextToken           *string              `aws:"nextToken" min:"1"`
 }
 
 // FilterLogEventsInput is a structure of the service's model.
@@ -131,6 +224,47 @@ type GetLogEventsOutput struct {
 	NextBackwardToken *string          `aws:"nextBackwardToken" min:"1"`
 }
 
+// GetLogRecordInput is a structure of the service's model.
+type GetLogRecordInput struct {
+	LogRecordPointer *string `aws:"logRecordPointer,required"`
+	Unmask           *bool   `aws:"unmask"`
+}
+
+// GetLogRecordOutput is a structure of the service's model.
+type GetLogRecordOutput struct {
+	LogRecord map[string]string `aws:"logRecord"`
+}
+
+// GetQueryResultsInput is a structure of the service's model.
+type GetQueryResultsInput struct {
+	QueryId   *string `aws:"queryId,required" min:"1" max:"256"`
+	NextToken *string `aws:"nextToken" max:"1024"`
+	MaxItems  *int32  `aws:"maxItems" min:"0" max:"10000"`
+}
+
+// GetQueryResultsOutput is a structure of the service's model.
+type GetQueryResultsOutput struct {
+	QueryLanguage QueryLanguage    `aws:"queryLanguage"`
+	Results       [][]ResultField  `aws:"results"`
+	Statistics    *QueryStatistics `aws:"statistics"`
+	Status        QueryStatus      `aws:"status"`
+	EncryptionKey *string          `aws:"encryptionKey" max:"256"`
+	NextToken     *string          `aws:"nextToken" max:"1024"`
+}
+
+// ListLogGroupsForQueryInput is a structure of the service's model.
+type ListLogGroupsForQueryInput struct {
+	QueryId    *string `aws:"queryId,required" min:"1" max:"256"`
+	NextToken  *string `aws:"nextToken" min:"1"`
+	MaxResults *int32  `aws:"maxResults" min:"50" max:"500"`
+}
+
+// ListLogGroupsForQueryOutput is a structure of the service's model.
+type ListLogGroupsForQueryOutput struct {
+	LogGroupIdentifiers []string `aws:"logGroupIdentifiers" emin:"1" emax:"2048" epattern:"[\\w#+=/:,.@-]*"`
+	NextToken           *string  `aws:"nextToken" min:"1"`
+}
+
 // ListTagsForResourceInput is a structure of the service's model.
 type ListTagsForResourceInput struct {
 	ResourceArn *string `aws:"resourceArn,required" min:"1" max:"1011" pattern:"[\\w+=/:,.@-]*"`
@@ -167,6 +301,37 @@ type PutLogEventsOutput struct {
 	RejectedEntityInfo    *RejectedEntityInfo    `aws:"rejectedEntityInfo"`
 }
 
+// PutMetricFilterInput is a structure of the service's model.
+type PutMetricFilterInput struct {
+	LogGroupName              *string                `aws:"logGroupName,required" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	FilterName                *string                `aws:"filterName,required" min:"1" max:"512" pattern:"[^:*]*"`
+	FilterPattern             *string                `aws:"filterPattern,required" min:"0" max:"1024"`
+	MetricTransformations     []MetricTransformation `aws:"metricTransformations,required" min:"1" max:"1"`
+	ApplyOnTransformedLogs    *bool                  `aws:"applyOnTransformedLogs"`
+	FieldSelectionCriteria    *string                `aws:"fieldSelectionCriteria" min:"0" max:"2000"`
+	EmitSystemFieldDimensions []string               `aws:"emitSystemFieldDimensions"`
+}
+
+// PutMetricFilterOutput is a structure of the service's model.
+type PutMetricFilterOutput struct {
+}
+
+// PutQueryDefinitionInput is a structure of the service's model.
+type PutQueryDefinitionInput struct {
+	QueryLanguage     QueryLanguage    `aws:"queryLanguage"`
+	Name              *string          `aws:"name,required" min:"1" max:"255"`
+	QueryDefinitionId *string          `aws:"queryDefinitionId" min:"1" max:"256"`
+	LogGroupNames     []string         `aws:"logGroupNames" emin:"1" emax:"512" epattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	QueryString       *string          `aws:"queryString,required" min:"1" max:"10000"`
+	ClientToken       *string          `aws:"clientToken" min:"36" max:"128" pattern:"\\S{36,128}"`
+	Parameters        []QueryParameter `aws:"parameters" max:"20"`
+}
+
+// PutQueryDefinitionOutput is a structure of the service's model.
+type PutQueryDefinitionOutput struct {
+	QueryDefinitionId *string `aws:"queryDefinitionId" min:"1" max:"256"`
+}
+
 // PutRetentionPolicyInput is a structure of the service's model.
 type PutRetentionPolicyInput struct {
 	LogGroupName    *string `aws:"logGroupName,required" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
@@ -175,6 +340,63 @@ type PutRetentionPolicyInput struct {
 
 // PutRetentionPolicyOutput is a structure of the service's model.
 type PutRetentionPolicyOutput struct {
+}
+
+// PutSubscriptionFilterInput is a structure of the service's model.
+type PutSubscriptionFilterInput struct {
+	LogGroupName           *string      `aws:"logGroupName,required" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	FilterName             *string      `aws:"filterName,required" min:"1" max:"512" pattern:"[^:*]*"`
+	FilterPattern          *string      `aws:"filterPattern,required" min:"0" max:"1024"`
+	DestinationArn         *string      `aws:"destinationArn,required" min:"1"`
+	RoleArn                *string      `aws:"roleArn" min:"1"`
+	Distribution           Distribution `aws:"distribution"`
+	ApplyOnTransformedLogs *bool        `aws:"applyOnTransformedLogs"`
+	FieldSelectionCriteria *string      `aws:"fieldSelectionCriteria" min:"0" max:"2000"`
+	EmitSystemFields       []string     `aws:"emitSystemFields"`
+}
+
+// PutSubscriptionFilterOutput is a structure of the service's model.
+type PutSubscriptionFilterOutput struct {
+}
+
+// StartLiveTailInput is a structure of the service's model.
+type StartLiveTailInput struct {
+	LogGroupIdentifiers   []string `aws:"logGroupIdentifiers,required" min:"1" max:"10" emin:"1" emax:"2048" epattern:"[\\w#+=/:,.@-]*"`
+	LogStreamNames        []string `aws:"logStreamNames" min:"1" max:"100" emin:"1" emax:"512" epattern:"[^:*]*"`
+	LogStreamNamePrefixes []string `aws:"logStreamNamePrefixes" min:"1" max:"100" emin:"1" emax:"512" epattern:"[^:*]*"`
+	LogEventFilterPattern *string  `aws:"logEventFilterPattern" min:"0" max:"1024"`
+}
+
+// StartLiveTailOutput is a structure of the service's model.
+type StartLiveTailOutput struct {
+	ResponseStream wire.EventStream `aws:"responseStream"`
+}
+
+// StartQueryInput is a structure of the service's model.
+type StartQueryInput struct {
+	QueryLanguage       QueryLanguage `aws:"queryLanguage"`
+	LogGroupName        *string       `aws:"logGroupName" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupNames       []string      `aws:"logGroupNames" emin:"1" emax:"512" epattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupIdentifiers []string      `aws:"logGroupIdentifiers" emin:"1" emax:"2048" epattern:"[\\w#+=/:,.@-]*"`
+	StartTime           *int64        `aws:"startTime,required" min:"0"`
+	EndTime             *int64        `aws:"endTime,required" min:"0"`
+	QueryString         *string       `aws:"queryString,required" min:"0" max:"10000"`
+	Limit               *int32        `aws:"limit" min:"1" max:"100000"`
+}
+
+// StartQueryOutput is a structure of the service's model.
+type StartQueryOutput struct {
+	QueryId *string `aws:"queryId" min:"1" max:"256"`
+}
+
+// StopQueryInput is a structure of the service's model.
+type StopQueryInput struct {
+	QueryId *string `aws:"queryId,required" min:"1" max:"256"`
+}
+
+// StopQueryOutput is a structure of the service's model.
+type StopQueryOutput struct {
+	Success *bool `aws:"success"`
 }
 
 // TagLogGroupInput is a structure of the service's model.
@@ -195,6 +417,17 @@ type TagResourceInput struct {
 
 // TagResourceOutput is a structure of the service's model.
 type TagResourceOutput struct {
+}
+
+// TestMetricFilterInput is a structure of the service's model.
+type TestMetricFilterInput struct {
+	FilterPattern    *string  `aws:"filterPattern,required" min:"0" max:"1024"`
+	LogEventMessages []string `aws:"logEventMessages,required" min:"1" max:"50" emin:"1"`
+}
+
+// TestMetricFilterOutput is a structure of the service's model.
+type TestMetricFilterOutput struct {
+	Matches []MetricFilterMatchRecord `aws:"matches"`
 }
 
 // UntagLogGroupInput is a structure of the service's model.
@@ -275,6 +508,88 @@ type LogStream struct {
 	StoredBytes         *int64  `aws:"storedBytes" min:"0"`
 }
 
+// MetricFilter is a structure of the service's model.
+type MetricFilter struct {
+	FilterName                *string                `aws:"filterName" min:"1" max:"512" pattern:"[^:*]*"`
+	FilterPattern             *string                `aws:"filterPattern" min:"0" max:"1024"`
+	MetricTransformations     []MetricTransformation `aws:"metricTransformations" min:"1" max:"1"`
+	CreationTime              *int64                 `aws:"creationTime" min:"0"`
+	LogGroupName              *string                `aws:"logGroupName" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	ApplyOnTransformedLogs    *bool                  `aws:"applyOnTransformedLogs"`
+	FieldSelectionCriteria    *string                `aws:"fieldSelectionCriteria" min:"0" max:"2000"`
+	EmitSystemFieldDimensions []string               `aws:"emitSystemFieldDimensions"`
+}
+
+// QueryStatus is an enumeration of the service's model; "" means absent.
+type QueryStatus string
+
+// Values of QueryStatus.
+const (
+	QueryStatusScheduled QueryStatus = "Scheduled"
+	QueryStatusRunning   QueryStatus = "Running"
+	QueryStatusComplete  QueryStatus = "Complete"
+	QueryStatusFailed    QueryStatus = "Failed"
+	QueryStatusCancelled QueryStatus = "Cancelled"
+	QueryStatusTimeout   QueryStatus = "Timeout"
+	QueryStatusUnknown   QueryStatus = "Unknown"
+)
+
+// EnumValues lists the legal values.
+func (QueryStatus) EnumValues() []string {
+	return []string{"Scheduled", "Running", "Complete", "Failed", "Cancelled", "Timeout", "Unknown"}
+}
+
+// QueryLanguage is an enumeration of the service's model; "" means absent.
+type QueryLanguage string
+
+// Values of QueryLanguage.
+const (
+	QueryLanguageCWLI QueryLanguage = "CWLI"
+	QueryLanguageSQL  QueryLanguage = "SQL"
+	QueryLanguagePPL  QueryLanguage = "PPL"
+)
+
+// EnumValues lists the legal values.
+func (QueryLanguage) EnumValues() []string { return []string{"CWLI", "SQL", "PPL"} }
+
+// QueryInfo is a structure of the service's model.
+type QueryInfo struct {
+	QueryLanguage QueryLanguage `aws:"queryLanguage"`
+	QueryId       *string       `aws:"queryId" min:"1" max:"256"`
+	QueryString   *string       `aws:"queryString" min:"0" max:"10000"`
+	Status        QueryStatus   `aws:"status"`
+	CreateTime    *int64        `aws:"createTime" min:"0"`
+	LogGroupName  *string       `aws:"logGroupName" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	QueryDuration *int64        `aws:"queryDuration"`
+	BytesScanned  *float64      `aws:"bytesScanned"`
+	UserIdentity  *string       `aws:"userIdentity" min:"1" max:"2048"`
+}
+
+// QueryDefinition is a structure of the service's model.
+type QueryDefinition struct {
+	QueryLanguage     QueryLanguage    `aws:"queryLanguage"`
+	QueryDefinitionId *string          `aws:"queryDefinitionId" min:"1" max:"256"`
+	Name              *string          `aws:"name" min:"1" max:"255"`
+	QueryString       *string          `aws:"queryString" min:"1" max:"10000"`
+	LastModified      *int64           `aws:"lastModified" min:"0"`
+	LogGroupNames     []string         `aws:"logGroupNames" emin:"1" emax:"512" epattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	Parameters        []QueryParameter `aws:"parameters" max:"20"`
+}
+
+// SubscriptionFilter is a structure of the service's model.
+type SubscriptionFilter struct {
+	FilterName             *string      `aws:"filterName" min:"1" max:"512" pattern:"[^:*]*"`
+	LogGroupName           *string      `aws:"logGroupName" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	FilterPattern          *string      `aws:"filterPattern" min:"0" max:"1024"`
+	DestinationArn         *string      `aws:"destinationArn" min:"1"`
+	RoleArn                *string      `aws:"roleArn" min:"1"`
+	Distribution           Distribution `aws:"distribution"`
+	ApplyOnTransformedLogs *bool        `aws:"applyOnTransformedLogs"`
+	CreationTime           *int64       `aws:"creationTime" min:"0"`
+	FieldSelectionCriteria *string      `aws:"fieldSelectionCriteria" min:"0" max:"2000"`
+	EmitSystemFields       []string     `aws:"emitSystemFields"`
+}
+
 // FilteredLogEvent is a structure of the service's model.
 type FilteredLogEvent struct {
 	LogStreamName *string `aws:"logStreamName" min:"1" max:"512" pattern:"[^:*]*"`
@@ -295,6 +610,23 @@ type OutputLogEvent struct {
 	Timestamp     *int64  `aws:"timestamp" min:"0"`
 	Message       *string `aws:"message" min:"1"`
 	IngestionTime *int64  `aws:"ingestionTime" min:"0"`
+}
+
+// ResultField is a structure of the service's model.
+type ResultField struct {
+	Field *string `aws:"field"`
+	Value *string `aws:"value"`
+}
+
+// QueryStatistics is a structure of the service's model.
+type QueryStatistics struct {
+	RecordsMatched          *float64 `aws:"recordsMatched"`
+	RecordsScanned          *float64 `aws:"recordsScanned"`
+	EstimatedRecordsSkipped *float64 `aws:"estimatedRecordsSkipped"`
+	BytesScanned            *float64 `aws:"bytesScanned"`
+	EstimatedBytesSkipped   *float64 `aws:"estimatedBytesSkipped"`
+	LogGroupsScanned        *float64 `aws:"logGroupsScanned"`
+	ResultCount             *float64 `aws:"resultCount"`
 }
 
 // InputLogEvent is a structure of the service's model.
@@ -319,6 +651,48 @@ type RejectedLogEventsInfo struct {
 // RejectedEntityInfo is a structure of the service's model.
 type RejectedEntityInfo struct {
 	ErrorType EntityRejectionErrorType `aws:"errorType,required"`
+}
+
+// MetricTransformation is a structure of the service's model.
+type MetricTransformation struct {
+	MetricName      *string           `aws:"metricName,required" max:"255" pattern:"[^:*$]*"`
+	MetricNamespace *string           `aws:"metricNamespace,required" max:"255" pattern:"[^:*$]*"`
+	MetricValue     *string           `aws:"metricValue,required" max:"100"`
+	DefaultValue    *float64          `aws:"defaultValue"`
+	Dimensions      map[string]string `aws:"dimensions" kmax:"255" emax:"255"`
+	Unit            StandardUnit      `aws:"unit"`
+}
+
+// QueryParameter is a structure of the service's model.
+type QueryParameter struct {
+	Name         *string `aws:"name,required" min:"1" max:"128" pattern:"^[a-zA-Z_][a-zA-Z0-9_]*"`
+	DefaultValue *string `aws:"defaultValue" max:"1024"`
+	Description  *string `aws:"description" max:"512"`
+}
+
+// Distribution is an enumeration of the service's model; "" means absent.
+type Distribution string
+
+// Values of Distribution.
+const (
+	DistributionRandom      Distribution = "Random"
+	DistributionByLogStream Distribution = "ByLogStream"
+)
+
+// EnumValues lists the legal values.
+func (Distribution) EnumValues() []string { return []string{"Random", "ByLogStream"} }
+
+// StartLiveTailResponseStream is a structure of the service's model.
+type StartLiveTailResponseStream struct {
+	SessionStart  *LiveTailSessionStart  `aws:"sessionStart,event"`
+	SessionUpdate *LiveTailSessionUpdate `aws:"sessionUpdate,event"`
+}
+
+// MetricFilterMatchRecord is a structure of the service's model.
+type MetricFilterMatchRecord struct {
+	EventNumber     *int64            `aws:"eventNumber"`
+	EventMessage    *string           `aws:"eventMessage" min:"1"`
+	ExtractedValues map[string]string `aws:"extractedValues"`
 }
 
 // DataProtectionStatus is an enumeration of the service's model; "" means absent.
@@ -365,4 +739,73 @@ const (
 // EnumValues lists the legal values.
 func (EntityRejectionErrorType) EnumValues() []string {
 	return []string{"InvalidEntity", "InvalidTypeValue", "InvalidKeyAttributes", "InvalidAttributes", "EntitySizeTooLarge", "UnsupportedLogGroupType", "MissingRequiredFields"}
+}
+
+// StandardUnit is an enumeration of the service's model; "" means absent.
+type StandardUnit string
+
+// Values of StandardUnit.
+const (
+	StandardUnitSeconds         StandardUnit = "Seconds"
+	StandardUnitMicroseconds    StandardUnit = "Microseconds"
+	StandardUnitMilliseconds    StandardUnit = "Milliseconds"
+	StandardUnitBytes           StandardUnit = "Bytes"
+	StandardUnitKilobytes       StandardUnit = "Kilobytes"
+	StandardUnitMegabytes       StandardUnit = "Megabytes"
+	StandardUnitGigabytes       StandardUnit = "Gigabytes"
+	StandardUnitTerabytes       StandardUnit = "Terabytes"
+	StandardUnitBits            StandardUnit = "Bits"
+	StandardUnitKilobits        StandardUnit = "Kilobits"
+	StandardUnitMegabits        StandardUnit = "Megabits"
+	StandardUnitGigabits        StandardUnit = "Gigabits"
+	StandardUnitTerabits        StandardUnit = "Terabits"
+	StandardUnitPercent         StandardUnit = "Percent"
+	StandardUnitCount           StandardUnit = "Count"
+	StandardUnitBytesSecond     StandardUnit = "Bytes/Second"
+	StandardUnitKilobytesSecond StandardUnit = "Kilobytes/Second"
+	StandardUnitMegabytesSecond StandardUnit = "Megabytes/Second"
+	StandardUnitGigabytesSecond StandardUnit = "Gigabytes/Second"
+	StandardUnitTerabytesSecond StandardUnit = "Terabytes/Second"
+	StandardUnitBitsSecond      StandardUnit = "Bits/Second"
+	StandardUnitKilobitsSecond  StandardUnit = "Kilobits/Second"
+	StandardUnitMegabitsSecond  StandardUnit = "Megabits/Second"
+	StandardUnitGigabitsSecond  StandardUnit = "Gigabits/Second"
+	StandardUnitTerabitsSecond  StandardUnit = "Terabits/Second"
+	StandardUnitCountSecond     StandardUnit = "Count/Second"
+	StandardUnitNone            StandardUnit = "None"
+)
+
+// EnumValues lists the legal values.
+func (StandardUnit) EnumValues() []string {
+	return []string{"Seconds", "Microseconds", "Milliseconds", "Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Terabytes", "Bits", "Kilobits", "Megabits", "Gigabits", "Terabits", "Percent", "Count", "Bytes/Second", "Kilobytes/Second", "Megabytes/Second", "Gigabytes/Second", "Terabytes/Second", "Bits/Second", "Kilobits/Second", "Megabits/Second", "Gigabits/Second", "Terabits/Second", "Count/Second", "None"}
+}
+
+// LiveTailSessionStart is a structure of the service's model.
+type LiveTailSessionStart struct {
+	RequestId             *string  `aws:"requestId" min:"0" max:"256"`
+	SessionId             *string  `aws:"sessionId" min:"0" max:"256"`
+	LogGroupIdentifiers   []string `aws:"logGroupIdentifiers" min:"1" max:"10" emin:"1" emax:"2048" epattern:"[\\w#+=/:,.@-]*"`
+	LogStreamNames        []string `aws:"logStreamNames" min:"1" max:"100" emin:"1" emax:"512" epattern:"[^:*]*"`
+	LogStreamNamePrefixes []string `aws:"logStreamNamePrefixes" min:"1" max:"100" emin:"1" emax:"512" epattern:"[^:*]*"`
+	LogEventFilterPattern *string  `aws:"logEventFilterPattern" min:"0" max:"1024"`
+}
+
+// LiveTailSessionUpdate is a structure of the service's model.
+type LiveTailSessionUpdate struct {
+	SessionMetadata *LiveTailSessionMetadata  `aws:"sessionMetadata"`
+	SessionResults  []LiveTailSessionLogEvent `aws:"sessionResults"`
+}
+
+// LiveTailSessionMetadata is a structure of the service's model.
+type LiveTailSessionMetadata struct {
+	Sampled *bool `aws:"sampled"`
+}
+
+// LiveTailSessionLogEvent is a structure of the service's model.
+type LiveTailSessionLogEvent struct {
+	LogStreamName      *string `aws:"logStreamName" min:"1" max:"512" pattern:"[^:*]*"`
+	LogGroupIdentifier *string `aws:"logGroupIdentifier" min:"1" max:"2048" pattern:"[\\w#+=/:,.@-]*"`
+	Message            *string `aws:"message" min:"1"`
+	Timestamp          *int64  `aws:"timestamp" min:"0"`
+	IngestionTime      *int64  `aws:"ingestionTime" min:"0"`
 }

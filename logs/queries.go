@@ -1,0 +1,227 @@
+package logs
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"drey/logs/insights"
+	model "drey/model/logs"
+)
+
+// What the queries may take of the server.
+const (
+	runningAtOnce = 2                  // others are scheduled
+	maxUnended    = 100                // of all accounts
+	keepResults   = 7 * 24 * time.Hour // as AWS does
+	maxResultSize = 256 << 20          // of all results: the oldest go first
+	maxQueryTime  = 60 * time.Minute   // "CloudWatch Logs quotas"
+)
+
+// runningQuery is a query from its start until its results are forgotten. What is below status belongs to queries.mu.
+type runningQuery struct {
+	id, text, identity string
+	place
+	created   time.Time
+	groups    []group
+	low, high int64
+	limit     int
+	parsed    *insights.Query
+	stop      context.CancelFunc
+	done      chan struct{} // closed when it has ended
+
+	status model.QueryStatus
+	ended  time.Time
+	rows   [][]insights.Field
+	size   int
+	counts insights.Counts
+}
+
+// queries are those of all accounts. Each runs in a goroutine that wait waits for.
+type queries struct {
+	running context.Context
+	slots   chan struct{}
+	wg      sync.WaitGroup
+
+	mu   sync.Mutex
+	list []*runningQuery // oldest first
+}
+
+func (q *queries) open(ctx context.Context) {
+	q.running, q.slots = ctx, make(chan struct{}, runningAtOnce)
+}
+
+// wait waits for the queries to end; their context has ended.
+func (q *queries) wait() { q.wg.Wait() }
+
+func (q *queries) start(s *Service, x *runningQuery) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.forget(s.now())
+	unended := 0
+	for _, o := range q.list {
+		if o.ended.IsZero() {
+			unended++
+		}
+	}
+	if unended >= maxUnended {
+		return model.LimitExceededException.Errorf("Account maximum query concurrency limit of [%d] reached.", maxUnended)
+	}
+	if q.running.Err() != nil {
+		return model.ServiceUnavailableException.Errorf("The server is shutting down.")
+	}
+	var ctx context.Context
+	ctx, x.stop = context.WithTimeout(q.running, maxQueryTime)
+	q.list = append(q.list, x)
+	q.wg.Go(func() {
+		defer x.stop()
+		q.run(ctx, s, x)
+	})
+	return nil
+}
+
+// forget drops queries that ended long ago, and the oldest when there is too much of their results. The caller holds mu.
+func (q *queries) forget(now time.Time) {
+	size, kept := 0, []*runningQuery{}
+	for _, x := range slices.Backward(q.list) {
+		size += x.size
+		if x.ended.IsZero() || (size <= maxResultSize && now.Sub(x.ended) <= keepResults) {
+			kept = append(kept, x)
+		}
+	}
+	slices.Reverse(kept)
+	q.list = kept
+}
+
+// run waits for its turn and evaluates the query.
+func (q *queries) run(ctx context.Context, s *Service, x *runningQuery) {
+	var rows [][]insights.Field
+	var counts insights.Counts
+	var err error
+	select {
+	case q.slots <- struct{}{}:
+		q.set(x, model.QueryStatusRunning)
+		rows, counts, err = s.evaluate(ctx, x)
+		<-q.slots
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	defer close(x.done)
+	x.ended, x.counts = s.now(), counts
+	switch {
+	case err == nil:
+		x.status, x.rows = model.QueryStatusComplete, rows
+		for _, r := range rows {
+			for _, f := range r {
+				x.size += len(f.Name) + len(f.Value) + 32
+			}
+		}
+	case errors.Is(err, context.Canceled):
+		x.status = model.QueryStatusCancelled
+	case errors.Is(err, context.DeadlineExceeded):
+		x.status = model.QueryStatusTimeout
+	default:
+		x.status = model.QueryStatusFailed
+		s.log.Warn("logs: a query failed", "query", x.id, "error", err)
+	}
+}
+
+func (q *queries) set(x *runningQuery, status model.QueryStatus) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	x.status = status
+}
+
+// cancel ends a query and waits for it; false if it had ended.
+func (q *queries) cancel(x *runningQuery) bool {
+	q.mu.Lock()
+	ended := !x.ended.IsZero()
+	q.mu.Unlock()
+	if ended {
+		return false
+	}
+	x.stop()
+	<-x.done
+	return true
+}
+
+func (q *queries) find(p place, id string) *runningQuery {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, x := range q.list {
+		if x.id == id && x.place == p {
+			return x
+		}
+	}
+	return nil
+}
+
+func (q *queries) describe(p place, now time.Time) []model.QueryInfo {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var list []model.QueryInfo
+	for _, x := range slices.Backward(q.list) {
+		if x.place == p {
+			list = append(list, x.describe(now))
+		}
+	}
+	return list
+}
+
+// evaluate runs a query over all parts of its groups, by as many workers as there are processors.
+func (s *Service) evaluate(ctx context.Context, x *runningQuery) ([][]insights.Field, insights.Counts, error) {
+	sources, owner := map[int64]*insights.Source{}, map[int64]int64{}
+	run := x.parsed.Start(s.now(), x.limit, x.pointer(func(stream int64) int64 { return owner[stream] }))
+	var workers []func(p *part, k key, message string) error
+	for range runtime.GOMAXPROCS(0) {
+		w := run.Worker()
+		workers = append(workers, func(p *part, k key, message string) error {
+			return w.Add(insights.Event{Time: k.time, Ingested: k.ingested, Message: message, Source: sources[k.stream], Block: k.block, Index: k.index})
+		})
+	}
+	for i := range x.groups {
+		g := &x.groups[i]
+		rows, err := s.streamRows(ctx, g.id)
+		if err != nil {
+			return nil, insights.Counts{}, err
+		}
+		q := query{low: max(x.low, g.oldest(s.now())), high: x.high}
+		for _, r := range rows {
+			sources[r.id] = &insights.Source{ID: r.id, Log: g.account + ":" + g.name, Stream: r.name}
+			owner[r.id] = g.id
+			q.streams = append(q.streams, s.stream(r.id))
+		}
+		parts, err := q.parts(ctx)
+		if err == nil {
+			err = visit(ctx, parts, q.low, q.high, workers)
+		}
+		if err != nil {
+			return nil, insights.Counts{}, err
+		}
+	}
+	return run.Finish()
+}
+
+// pointed finds the group and the stream of an @ptr.
+func (s *Service) pointed(ctx context.Context, c cursor) (g group, r streamRow, err error) {
+	err = s.db.Read(ctx, func(tx *stdsql.Tx) error {
+		row := tx.QueryRowContext(ctx, `SELECT `+groupColumns+` FROM logs_groups WHERE id = ?`, c.Group)
+		if g, err = scanGroup(row.Scan); errors.Is(err, stdsql.ErrNoRows) || (err == nil && g.place != placeOf(ctx)) {
+			return errNoGroup()
+		} else if err != nil {
+			return err
+		}
+		err = tx.QueryRowContext(ctx, `SELECT id, name, created FROM logs_streams WHERE owner = ? AND id = ?`, g.id, c.Stream).Scan(&r.id, &r.name, &r.created)
+		if errors.Is(err, stdsql.ErrNoRows) {
+			return errNoStream()
+		}
+		return err
+	})
+	return g, r, err
+}
