@@ -221,8 +221,8 @@ func (s *Service) checkParallelism(p app.Parallelism) error {
 	if p.PerKPU > maxPerKPU {
 		return msf.InvalidArgumentException.Errorf("ParallelismPerKPU %d is more than the maximum of %d", p.PerKPU, maxPerKPU)
 	}
-	if p.KPUs() > s.MaxKPUs {
-		return msf.InvalidArgumentException.Errorf("Parallelism %d with ParallelismPerKPU %d needs %d KPUs; an application may have %d", p.Parallelism, p.PerKPU, p.KPUs(), s.MaxKPUs)
+	if p.KPUs(p.Parallelism) > s.MaxKPUs {
+		return msf.InvalidArgumentException.Errorf("Parallelism %d with ParallelismPerKPU %d needs %d KPUs; an application may have %d", p.Parallelism, p.PerKPU, p.KPUs(p.Parallelism), s.MaxKPUs)
 	}
 	return nil
 }

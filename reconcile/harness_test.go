@@ -49,6 +49,7 @@ type house struct {
 	vault   *vault
 	bucket  bucket
 	records []string
+	rigid   bool   // the runtime cannot rescale in place
 	checker string // path of the state check; "" = there is none
 
 	mu      sync.Mutex         // of the next three, which Flink's side reads as well
@@ -63,6 +64,7 @@ func newHouse(t *testing.T) *house {
 	h := &house{T: t, dir: t.TempDir(), clock: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), jm: flinktest.Start(t)}
 	h.bucket = bucket{h, map[string][]byte{}}
 	h.jm.After = func(string, string) { h.effect() }
+	h.jm.Now = func() time.Time { return h.clock }
 	h.jm.Before = func(string, string) bool { return h.attempt() == nil }
 	h.machine = &sim.Machine{REST: func(string) string { return h.jm.URL }}
 	db, err := sql.Open(filepath.Join(h.dir, "db"))
@@ -78,12 +80,15 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h.api = msf.Open(msf.Config{
-		DB: h.db, Keeper: h, Roles: h, Objects: h, CodeDir: h.dir, MaxKPUs: 64, Java: java, Compatible: runtimes.Compatible, Now: h.now, Runtime: func(string) error { return nil },
+		DB: h.db, Keeper: h, Roles: h, Objects: h, CodeDir: h.dir, MaxKPUs: 64, Java: java, Compatible: runtimes.Compatible, Rescales: h.rescales, Now: h.now, Runtime: func(string) error { return nil },
 	})
 	h.restart()
 	t.Cleanup(func() { h.loop.abandon(); h.loop.wg.Wait(); h.loop.flinks.Close() })
 	return h
 }
+
+// rescales tells that the runtime can, unless the test says otherwise.
+func (h *house) rescales(string) bool { return !h.rigid }
 
 func java(string) flink.Java { return flink.Java{Release: 11, ClassVersion: 61} }
 
@@ -141,7 +146,7 @@ func (c cutting) Ensure(ctx context.Context, cluster driver.Cluster) (driver.Han
 		return driver.Handle{}, err
 	}
 	handle, err := c.Driver.Ensure(ctx, cluster)
-	c.h.jm.SetSlots(cluster.TaskManagers * cluster.SlotsPerTaskManager)
+	c.h.jm.SetSlots(cluster.TaskManagers*cluster.SlotsPerTaskManager, cluster.SlotsPerTaskManager)
 	c.h.effect()
 	return handle, err
 }

@@ -54,7 +54,7 @@ func (s *server) openApplications(ctx context.Context) error {
 	}
 	s.opened(s.keeper)
 	s.msf = msf.Open(msf.Config{
-		DB: db, Keeper: s.keeper, Roles: s.iam, Objects: codeReader{s.rights, s.s3}, CodeDir: s.dir("code"), MaxKPUs: maxKPUs, Java: javaOf, Compatible: runtimes.Compatible, Dashboard: s.dashboardURL, Now: time.Now,
+		DB: db, Keeper: s.keeper, Roles: s.iam, Objects: codeReader{s.rights, s.s3}, CodeDir: s.dir("code"), MaxKPUs: maxKPUs, Java: javaOf, Compatible: runtimes.Compatible, Rescales: runtimes.Rescales, Dashboard: s.dashboardURL, Now: time.Now,
 		Runtime: func(name string) error {
 			d, err := s.runtimes.Find(name)
 			if err != nil {

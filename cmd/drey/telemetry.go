@@ -79,7 +79,7 @@ func (o *observer) Watch(a *app.Application, reporter string, r driver.Report) {
 		Account: a.Account, Region: a.Region, Name: a.Name, MetricsLevel: c.Monitoring.Metrics, Containers: o.containers(a),
 	})
 	const orchestration = 1 // KPU, beside those that run tasks (developer guide, "Metrics and dimensions")
-	o.receiver.Observe(reporter, telemetry.Facts{DownSince: a.Run.DownSince, Restarts: a.Run.Resumed, KPUs: c.Parallelism.KPUs() + orchestration})
+	o.receiver.Observe(reporter, telemetry.Facts{DownSince: a.Run.DownSince, Restarts: a.Run.Resumed - a.Run.Rescaled, KPUs: a.Workers() + orchestration})
 }
 
 // containers measures the TaskManagers of an application.
