@@ -3,7 +3,10 @@
 // I/O, keep state, or ask for the time.
 package app
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Application is all that is stored of one application. The status that users see is computed from it.
 type Application struct {
@@ -232,6 +235,33 @@ func (a *Application) Next() int64 { return max(a.Numbered, a.Version.ID) + 1 }
 func (a *Application) Number() int64 {
 	a.Numbered = a.Next()
 	return a.Numbered
+}
+
+// AutoScale opens the service's own operation that takes the running job to another parallelism: in place where rescales says
+// that it can, otherwise with a snapshot, unless snapshots are disabled.
+func (a *Application) AutoScale(parallelism int32, reason, operationID string, rescales bool, now time.Time) {
+	c := &a.Version.Configuration
+	a.Operation = &Operation{ID: operationID, Kind: AutoScale, Status: InProgress, Start: now, StepFrom: now, Parallelism: parallelism, Reason: reason}
+	op := a.Operation
+	op.Wanted.Type = "RESTORE_FROM_LATEST_SNAPSHOT"
+	if c.Snapshots {
+		op.Snapshot, op.Latest = a.SnapshotName("AUTOSCALING", now), true
+	}
+	if rescales && InPlace(c, c) {
+		op.Rescale = &Rescale{From: a.Current(), To: parallelism}
+	}
+	if c.Rollback && a.Version.Ran {
+		fallback := a.Version
+		op.Fallback = &fallback
+	}
+}
+
+// SnapshotName is how the snapshot is called that the operation in progress takes.
+func (a *Application) SnapshotName(why string, at time.Time) string {
+	if a.Version.Configuration.Enhanced {
+		return SystemSnapshot(a.Name, a.Operation.ID)
+	}
+	return fmt.Sprintf("%s-%s-%d", why, a.Name, at.UnixMilli())
 }
 
 // RollBack opens an operation that returns to an earlier version: a new version of the old configuration. It gives the new

@@ -37,13 +37,17 @@ const (
 	Release       StepKind = "release"            // let TaskManagers without tasks go
 	Revert        StepKind = "revert parallelism" // tell Flink the old one, and close the operation as failed
 	Forgo         StepKind = "restart instead"    // leave a change of the parallelism to a restart
+	ScaleTo       StepKind = "scale"              // begin an operation that scales
+	Suggest       StepKind = "suggest"            // say what scaling would do
 )
 
 // Step is what to do next, and why.
 type Step struct {
 	Kind    StepKind
-	Error   string  // of Fail, RollBack, Revert and Finish: the failure, "" = success; of Forgo: why; of Report and EndRun: the root exception; of BeginRun: what the log is told
+	Error   string  // of Fail, RollBack, Revert and Finish: the failure, "" = success; of Forgo, ScaleTo and Suggest: why; of Report and EndRun: the root exception; of BeginRun: what the log is told
 	Restore Restore // of BeginRun, RollBack and Fail: where the new job's state comes from
+
+	Parallelism int32 // of ScaleTo and Suggest
 }
 
 // Observed is what the keeper sees of a run.
@@ -59,6 +63,8 @@ type Observed struct {
 	Fingerprint  string    // that the wanted version's cluster would have
 	Checkpoint   string    // newest completed checkpoint of the run on disk; "" = none, or not looked for
 	Latest       *Snapshot // newest READY one; nil = none
+	Scaling      *Scaling  // nil = nobody has looked whether to scale
+	Limits       Limits    // of scaling
 }
 
 // Job is a job as Flink tells.
@@ -103,7 +109,7 @@ const (
 // Plan names the next step for an application.
 func Plan(a *Application, o Observed, now time.Time) Step {
 	if a.Operation == nil {
-		return keep(a, o)
+		return keep(a, o, now)
 	}
 	switch a.Operation.Kind {
 	case Start:
@@ -123,7 +129,7 @@ func Plan(a *Application, o Observed, now time.Time) Step {
 
 // keep looks after a running application: processes that died come back, a job that its JobManager lost is resubmitted,
 // a bounded job that ended ends the run.
-func keep(a *Application, o Observed) Step {
+func keep(a *Application, o Observed, now time.Time) Step {
 	switch {
 	case a.Run == nil && a.Cluster != nil:
 		return Step{Kind: StopCluster}
@@ -145,8 +151,22 @@ func keep(a *Application, o Observed) Step {
 		return Step{Kind: NoteUp}
 	case o.Idle > 0 && o.Job.Up():
 		return Step{Kind: Release}
+	case o.Scaling != nil && o.Job.Up():
+		return autoscale(o, now)
 	}
 	return Step{Kind: Idle}
+}
+
+// autoscale begins to scale if the rules say so.
+func autoscale(o Observed, now time.Time) Step {
+	d := Scale(*o.Scaling, o.Limits, now)
+	switch {
+	case d.Parallelism == 0:
+		return Step{Kind: Idle}
+	case o.Scaling.Policy.DryRun:
+		return Step{Kind: Suggest, Parallelism: d.Parallelism, Error: d.Reason}
+	}
+	return Step{Kind: ScaleTo, Parallelism: d.Parallelism, Error: d.Reason}
 }
 
 // start drives a fresh run until its job has stayed up.

@@ -145,6 +145,7 @@ type Job struct {
 	Vertices []struct {
 		ID          string         `json:"id"`
 		Parallelism int            `json:"parallelism"`
+		Max         int            `json:"maxParallelism"`
 		Tasks       map[string]int `json:"tasks"`
 	} `json:"vertices"`
 }
@@ -165,6 +166,16 @@ func (j *Job) Parallelism() map[string]int {
 		all[v.ID] = v.Parallelism
 	}
 	return all
+}
+
+// MaxParallelism is the lowest of the vertices' maximum parallelisms, those apart that can have but one subtask; 0 = not known.
+func (j *Job) MaxParallelism() (lowest int32) {
+	for _, v := range j.Vertices {
+		if v.Max > 1 && (lowest == 0 || int32(v.Max) < lowest) {
+			lowest = int32(v.Max)
+		}
+	}
+	return lowest
 }
 
 // Job asks for a job.

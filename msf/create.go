@@ -47,6 +47,9 @@ func (s *Service) CreateApplication(ctx context.Context, in *msf.CreateApplicati
 		return nil, err
 	}
 	tags, err := newTags(in.Tags)
+	if err == nil {
+		err = checkPolicy(tags)
+	}
 	if err != nil {
 		return nil, err
 	}

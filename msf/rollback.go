@@ -30,7 +30,7 @@ func (s *Service) RollbackApplication(ctx context.Context, in *msf.RollbackAppli
 		if to == nil {
 			return msf.InvalidRequestException.Errorf("Application %s cannot be rolled back: no version before %d has run", a.Name, a.Version.ID)
 		}
-		if a.Run != nil && health == app.Up && s.inPlace(&a.Version.Configuration, &to.Configuration) {
+		if a.Run != nil && health == app.Up && s.inPlace(tx, a.ARN, &a.Version.Configuration, &to.Configuration) {
 			op, err = s.rollBackInPlace(tx, a, to)
 			return err
 		}
@@ -68,7 +68,7 @@ func (s *Service) rollBackInPlace(tx *appdb.Tx, a *app.Application, to *app.Vers
 	op.Previous, op.Parallelism = &previous, to.Configuration.Parallelism.Parallelism
 	op.Rescale = &app.Rescale{From: from, To: op.Parallelism}
 	if a.Version.Configuration.Snapshots {
-		op.Snapshot, op.Latest = snapshotName("ROLLBACKAPPLICATION", a, op.Start), true
+		op.Snapshot, op.Latest = a.SnapshotName("ROLLBACKAPPLICATION", op.Start), true
 	}
 	return op, tx.PutVersion(a.ID, &a.Version)
 }

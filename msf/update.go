@@ -229,15 +229,23 @@ func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuratio
 			return nil, err
 		}
 	}
-	if in.RunConfigurationUpdate == nil && health == app.Up && s.inPlace(&previous.Configuration, &next) {
+	if in.RunConfigurationUpdate == nil && health == app.Up && s.inPlace(tx, a.ARN, &previous.Configuration, &next) {
 		op.Rescale = &app.Rescale{From: current, To: target}
 	}
 	return op, s.wantRestart(tx, a, op, first, in.RunConfigurationUpdate, health)
 }
 
-// inPlace tells whether a job of one configuration can go on with another.
-func (s *Service) inPlace(old, next *app.Configuration) bool {
-	return s.Rescales != nil && s.Rescales(old.Runtime) && app.InPlace(old, next)
+// inPlace tells whether a job of one configuration can go on with another, and may.
+func (s *Service) inPlace(tx *appdb.Tx, arn string, old, next *app.Configuration) bool {
+	if s.Rescales == nil || !s.Rescales(old.Runtime) || !app.InPlace(old, next) {
+		return false
+	}
+	tags, err := tx.Tags(arn)
+	if err != nil {
+		return false // the transaction ends with the same error
+	}
+	policy, err := app.ReadPolicy(tags)
+	return err == nil && !policy.Restart
 }
 
 // scales tells whether an update gives a parallelism.
@@ -270,7 +278,7 @@ func (s *Service) wantRestart(tx *appdb.Tx, a *app.Application, op *app.Operatio
 	}
 	down := snapshots && health != app.Up
 	if snapshots && !down {
-		op.Snapshot = snapshotName("UPDATEAPPLICATION", a, op.Start)
+		op.Snapshot = a.SnapshotName("UPDATEAPPLICATION", op.Start)
 	}
 	if op.Wanted.Type != string(msf.ApplicationRestoreTypeRESTORE_FROM_LATEST_SNAPSHOT) {
 		return nil

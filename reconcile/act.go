@@ -50,6 +50,10 @@ func (l *loop) act(ctx context.Context, a *app.Application, s sight, step app.St
 		return l.resize(ctx, a, s)
 	case app.Release:
 		return l.release(ctx, a, s)
+	case app.ScaleTo:
+		return l.scale(ctx, a, step)
+	case app.Suggest:
+		return l.suggest(ctx, a, step)
 	case app.Forgo:
 		return l.forgo(ctx, a, step.Error)
 	case app.Revert:

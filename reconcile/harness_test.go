@@ -49,6 +49,8 @@ type house struct {
 	vault   *vault
 	bucket  bucket
 	records []string
+	notes   []string
+	load    []app.Load
 	rigid   bool   // the runtime cannot rescale in place
 	checker string // path of the state check; "" = there is none
 
@@ -103,7 +105,7 @@ func (h *house) restart() {
 	}
 	k := &Keeper{Config: Config{
 		DB: h.db, Driver: cutting{h.machine.Open(), h}, Tokens: h, Telemetry: h, StateDir: filepath.Join(h.dir, "state"), CodeDir: h.dir,
-		SnapshotDir: filepath.Join(h.dir, "snapshots"), Objects: h.bucket, KPUMemory: 1 << 30, StateChecker: func(string) string { return h.checker }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
+		SnapshotDir: filepath.Join(h.dir, "snapshots"), Objects: h.bucket, KPUMemory: 1 << 30, Rescales: h.rescales, Scaling: app.AWSRule, MaxKPUs: 64, StateChecker: func(string) string { return h.checker }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
 	}}
 	k.ctx = h.Context()
 	h.loop = newLoop(k, app.Key{Account: account, Region: region, Name: name})
@@ -320,7 +322,11 @@ func (h *house) ApplicationToken(_ context.Context, _, arn, _ string) (string, e
 }
 func (h *house) ForgetApplication(context.Context, string, string) error { return nil }
 func (h *house) Watch(*app.Application, string, driver.Report)           {}
-func (h *house) Forget(*app.Application)                                 {}
+func (h *house) Note(_ context.Context, _ *app.Application, message string) {
+	h.notes = append(h.notes, message)
+}
+func (h *house) CPU(context.Context, *app.Application) ([]app.Load, error) { return h.load, nil }
+func (h *house) Forget(*app.Application)                                   {}
 func (h *house) Record(_ context.Context, _ *app.Application, code, message string) {
 	h.records = append(h.records, code+": "+message)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"drey/app"
 	"drey/driver"
@@ -209,5 +210,143 @@ func TestLostTaskManagerComesBackByName(t *testing.T) {
 	h.until("it is back", func(*app.Application) bool { return len(h.taskManagers()) == 2 })
 	if got := h.taskManagers(); !slices.Equal(got, stays) {
 		t.Errorf("the TaskManagers are %v, and were %v", got, stays)
+	}
+}
+
+// grow lets the service scale: fifteen minutes of high load, and six hours of none, each measured by the keeper's own clock.
+func grow(h *house) {
+	h.create()
+	h.start()
+	h.settled(app.Running)
+	h.must(h.enableScaling())
+	h.settled(app.Running)
+	job := h.application().Run.JobID
+	for _, c := range []struct {
+		minutes int
+		cpu     float64
+		want    int
+	}{{15, 80, 2}, {15, 80, 4}, {360, 1, 2}} {
+		h.measure(c.minutes, c.cpu)
+		h.until("another parallelism", func(a *app.Application) bool { return a.Current() == int32(c.want) })
+		h.settled(app.Running)
+		h.runs(c.want, c.want)
+	}
+	if a := h.application(); a.Run.JobID != job || a.Version.ID != 2 || a.Version.Configuration.Parallelism.Parallelism != 1 {
+		h.Errorf("it is another job, or the version has changed: %+v", a.Version)
+	}
+	for _, op := range h.operations()[:3] {
+		if op.Kind != app.AutoScale || op.Status != app.Successful || op.From != 0 || !strings.Contains(op.Reason, "containerCPUUtilization") {
+			h.Errorf("the operation %+v", op)
+		}
+	}
+	h.delete()
+	h.until("the end", func(a *app.Application) bool { return a == nil })
+}
+
+func (h *house) enableScaling() error {
+	_, err := h.api.UpdateApplication(h.as(), &msfmodel.UpdateApplicationInput{
+		ApplicationName: new(name), CurrentApplicationVersionId: new(h.application().Version.ID),
+		ApplicationConfigurationUpdate: &msfmodel.ApplicationConfigurationUpdate{
+			FlinkApplicationConfigurationUpdate: &msfmodel.FlinkApplicationConfigurationUpdate{ParallelismConfigurationUpdate: &msfmodel.ParallelismConfigurationUpdate{
+				ConfigurationTypeUpdate: msfmodel.ConfigurationTypeCUSTOM, AutoScalingEnabledUpdate: new(true),
+			}},
+		},
+	})
+	return err
+}
+
+// measure lets whole minutes pass, in which a KPU had a load.
+func (h *house) measure(n int, cpu float64) {
+	h.clock = h.clock.Truncate(time.Minute).Add(time.Minute)
+	for range n {
+		h.load = append(h.load, app.Load{At: h.clock, CPU: cpu})
+		h.clock = h.clock.Add(time.Minute)
+	}
+}
+
+// TestAutoScaling: the state is AUTOSCALING meanwhile, the configured parallelism stays, and the log tells why.
+func TestAutoScaling(t *testing.T) {
+	h := running(t)
+	h.must(h.enableScaling())
+	h.settled(app.Running)
+	h.measure(14, 99)
+	h.must(h.pass())
+	if h.application().Operation != nil {
+		t.Error("it scales after 14 minutes")
+	}
+	h.measure(15, 99)
+	h.until("scaling", func(a *app.Application) bool { return a.Status() == app.Autoscaling })
+	out, err := h.api.DescribeApplication(h.as(), &msfmodel.DescribeApplicationInput{ApplicationName: new(name)})
+	h.must(err)
+	if got := out.ApplicationDetail.ApplicationStatus; got != msfmodel.ApplicationStatusAUTOSCALING {
+		t.Errorf("described as %s", got)
+	}
+	h.refused(h.enableScaling(), msfmodel.ResourceInUseException)
+	h.settled(app.Running)
+	out, err = h.api.DescribeApplication(h.as(), &msfmodel.DescribeApplicationInput{ApplicationName: new(name)})
+	h.must(err)
+	if p := out.ApplicationDetail.ApplicationConfigurationDescription.FlinkApplicationConfigurationDescription.ParallelismConfigurationDescription; *p.CurrentParallelism != 2 || *p.Parallelism != 1 {
+		t.Errorf("described are %d, now %d", *p.Parallelism, *p.CurrentParallelism)
+	}
+	if len(h.notes) != 1 || !strings.Contains(h.notes[0], "from parallelism 1 to 2: containerCPUUtilization was at least 75 %") {
+		t.Errorf("the log says %q", h.notes)
+	}
+}
+
+// TestAutoScalingByRestart: what cannot be rescaled in place is stopped with a snapshot, and begins from it in the same version.
+func TestAutoScalingByRestart(t *testing.T) {
+	h := running(t)
+	h.must(h.enableScaling())
+	h.settled(app.Running)
+	h.rigid = true
+	h.measure(15, 99)
+	h.until("scaling", func(a *app.Application) bool { return a.Status() == app.Autoscaling })
+	h.settled(app.Running)
+	h.runs(2, 2)
+	taken := h.snapshots()
+	if len(taken) != 1 || !strings.HasPrefix(taken[0].Name, "AUTOSCALING-") || h.lastSubmission().SavepointPath != taken[0].Path || h.application().Version.ID != 2 {
+		t.Errorf("the snapshots are %+v; the job began from %q", taken, h.lastSubmission().SavepointPath)
+	}
+	h.update(nil) // of something else: the parallelism stays
+	h.settled(app.Running)
+	h.runs(2, 2)
+	h.stop(false)
+	h.settled(app.Ready)
+	h.start()
+	h.settled(app.Running)
+	h.runs(1, 1)
+}
+
+// TestDryRun says what it would do, once, and does nothing.
+func TestDryRun(t *testing.T) {
+	h := running(t)
+	h.must(h.enableScaling())
+	h.settled(app.Running)
+	_, err := h.api.TagResource(h.as(), &msfmodel.TagResourceInput{ResourceARN: new(h.application().ARN), Tags: []msfmodel.Tag{{Key: new(app.TagDryRun), Value: new("true")}}})
+	h.must(err)
+	h.measure(15, 99)
+	for range 10 {
+		h.must(h.pass())
+		h.clock = h.clock.Add(time.Second)
+	}
+	if h.application().Operation != nil || len(h.notes) != 1 || !strings.Contains(h.notes[0], "would scale from parallelism 1 to 2") {
+		t.Errorf("the log says %q, the operation is %+v", h.notes, h.application().Operation)
+	}
+}
+
+// TestMisspelledPolicy is refused where it is set, and one that asks for a restart is heard.
+func TestMisspelledPolicy(t *testing.T) {
+	h := running(t)
+	tag := func(key, value string) error {
+		_, err := h.api.TagResource(h.as(), &msfmodel.TagResourceInput{ResourceARN: new(h.application().ARN), Tags: []msfmodel.Tag{{Key: &key, Value: &value}}})
+		return err
+	}
+	h.refused(tag(app.TagPolicy, "fastest"), msfmodel.InvalidArgumentException)
+	h.refused(tag("drey:scaling", "aws"), msfmodel.InvalidArgumentException)
+	h.must(tag(app.TagInPlace, "restart"))
+	h.rescale(2, 1, false)
+	h.settled(app.Running)
+	if n := len(h.jm.Submissions()); n != 2 {
+		t.Errorf("%d submissions", n)
 	}
 }

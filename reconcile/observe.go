@@ -117,6 +117,7 @@ func (l *loop) observeFlink(ctx context.Context, a *app.Application, s *sight) {
 	if running < tasks || job.State != "RUNNING" {
 		s.Job.Exception, err = s.flink.Exception(ctx, a.Run.JobID, failuresSince(a))
 	} else {
+		l.observeScaling(ctx, a, s, job)
 		err = l.observeHosts(ctx, a, s, job)
 	}
 	if err != nil {

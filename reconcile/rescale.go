@@ -12,9 +12,6 @@ import (
 	"drey/flink"
 )
 
-// codeScaling is the errorCode of records about scaling; the service's own records have it, AWS documents none.
-const codeScaling = "Scaling"
-
 // observeHosts sees which TaskManagers have tasks, when there are more of them than wanted.
 func (l *loop) observeHosts(ctx context.Context, a *app.Application, s *sight, job *flink.Job) error {
 	wanted := a.Version.Configuration.Parallelism.KPUs(a.Target())

@@ -13,6 +13,7 @@ import (
 	"drey/cloudwatch"
 	"drey/driver"
 	"drey/logs"
+	cloudwatchmodel "drey/model/cloudwatch"
 	"drey/telemetry"
 	"drey/wire"
 )
@@ -39,7 +40,7 @@ func (s *server) openTelemetry(ctx context.Context) error {
 		return err
 	}
 	s.opened(tailer)
-	receiver := telemetry.NewReceiver(ctx, telemetry.ReceiverConfig{Sink: metricSink{s.cloudwatch}, Log: s.log, Now: time.Now})
+	receiver := telemetry.NewReceiver(ctx, telemetry.ReceiverConfig{Sink: metricSink{s.cloudwatch}, Log: s.log, Now: time.Now, Minute: s.ScalingRule.Minute, History: s.history()})
 	s.opened(receiver)
 	s.observer = &observer{tailer: tailer, receiver: receiver, stats: s.driver.Stats, log: s.log, reporters: map[string]string{}}
 	return nil
@@ -109,6 +110,39 @@ func (o *observer) containers(a *app.Application) func(context.Context) ([]telem
 	}
 }
 
+// CPU gives the use of CPU by the application's KPUs.
+func (o *observer) CPU(ctx context.Context, a *app.Application) ([]app.Load, error) {
+	o.mu.Lock()
+	reporter := o.reporters[a.ID]
+	o.mu.Unlock()
+	measured, err := o.receiver.Load(ctx, reporter)
+	load := make([]app.Load, len(measured))
+	for i, m := range measured {
+		load[i] = app.Load(m)
+	}
+	return load, err
+}
+
+// history reads what an earlier server has measured from CloudWatch; nil = it has no datapoints of this length.
+func (s *server) history() func(context.Context, telemetry.Application, time.Time, time.Time) ([]telemetry.Load, error) {
+	if s.ScalingRule.Minute != time.Minute {
+		return nil
+	}
+	return func(ctx context.Context, a telemetry.Application, from, to time.Time) (load []telemetry.Load, err error) {
+		out, err := s.cloudwatch.GetMetricStatistics(wire.WithRequest(ctx, &wire.Request{Account: a.Account, Region: a.Region, Time: time.Now()}), &cloudwatchmodel.GetMetricStatisticsInput{
+			Namespace: new(telemetry.Namespace), MetricName: new("containerCPUUtilization"), Dimensions: []cloudwatchmodel.Dimension{{Name: new("Application"), Value: &a.Name}},
+			StartTime: &from, EndTime: &to, Period: new(int32(60)), Statistics: []cloudwatchmodel.Statistic{cloudwatchmodel.StatisticMaximum},
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range out.Datapoints {
+			load = append(load, telemetry.Load{At: *p.Timestamp, CPU: *p.Maximum})
+		}
+		return load, nil
+	}
+}
+
 // Forget ends following, after what is left of the log was shipped.
 func (o *observer) Forget(a *app.Application) {
 	o.mu.Lock()
@@ -124,8 +158,18 @@ func (o *observer) Forget(a *app.Application) {
 func (o *observer) Record(ctx context.Context, a *app.Application, code, message string) {
 	reason, _, _ := strings.Cut(message, "\n") // the rest is in the log stream
 	o.log.Warn("service record", "application", a.Name, "version", a.Version.ID, "message", reason)
+	o.serviceRecord(ctx, a, "ERROR", code, message)
+}
+
+// Note writes a service record that tells of no error.
+func (o *observer) Note(ctx context.Context, a *app.Application, message string) {
+	o.log.Info("service record", "application", a.Name, "version", a.Version.ID, "message", message)
+	o.serviceRecord(ctx, a, "INFO", "", message)
+}
+
+func (o *observer) serviceRecord(ctx context.Context, a *app.Application, kind, code, message string) {
 	err := o.tailer.ServiceRecord(ctx, logged(a), telemetry.ServiceRecord{
-		ApplicationARN: a.ARN, ApplicationVersionID: a.Version.ID, Message: message, MessageType: "ERROR", ErrorCode: code,
+		ApplicationARN: a.ARN, ApplicationVersionID: a.Version.ID, Message: message, MessageType: kind, ErrorCode: code,
 	})
 	if err != nil {
 		o.log.Error("service record", "application", a.Name, "error", err)
