@@ -27,6 +27,7 @@ type serveCmd struct {
 	KinesisSync   string            `help:"always acknowledges records when they are on the disk; never when the operating system has them: they survive an end of the server, not of the machine." enum:"always,never" default:"always"`
 	AlarmWebhook  map[string]string `help:"Where notifications of alarms go: the name of an SNS topic, and the address to which its messages are posted as SNS would. May be given more than once." mapsep:"none" placeholder:"TOPIC=URL"`
 	KPUMemory     byteSize          `help:"Memory of a Kinesis Processing Unit; AWS gives 4g." default:"4g" placeholder:"SIZE"`
+	ScalingRule   scalingRule       `help:"When automatic scaling acts: the length of a datapoint, and percent of CPU and consecutive datapoints for up and down. AWS's is the default; shorter ones are for tests and development." default:"1m,75:15,10:360" placeholder:"RULE"`
 	Ephemeral     bool              `help:"Keep nothing: data lies in a temporary directory, applications end with the server."`
 	LogLevel      slog.Level        `help:"debug, info, warn or error." default:"info"`
 
