@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"drey/edge/edgetest"
@@ -14,7 +15,9 @@ import (
 	"drey/wire"
 )
 
-func TestQueueRefusals(t *testing.T) {
+func TestQueueRefusals(t *testing.T) { synctest.Test(t, testQueueRefusals) }
+
+func testQueueRefusals(t *testing.T) {
 	s, c, ctx := newQueues(t, func(c *Config) { c.Limits = true })
 	create(t, s, ctx, "provisioned", 1)
 	c.add(time.Second)
@@ -77,7 +80,9 @@ func TestQueueRefusals(t *testing.T) {
 }
 
 // TestQueuesAreLimited: queues and consumers share a limit, and only five queues may come or go at a time.
-func TestQueuesAreLimited(t *testing.T) {
+func TestQueuesAreLimited(t *testing.T) { synctest.Test(t, testQueuesAreLimited) }
+
+func testQueuesAreLimited(t *testing.T) {
 	s, c, ctx := newQueues(t, func(c *Config) { c.Limits = true })
 	var arns []string
 	for i := range consumersLimit - 1 {
@@ -142,7 +147,9 @@ func TestQueueLimitInFlight(t *testing.T) {
 	}
 }
 
-func TestListQueues(t *testing.T) {
+func TestListQueues(t *testing.T) { synctest.Test(t, testListQueues) }
+
+func testListQueues(t *testing.T) {
 	s, c, ctx := newQueues(t)
 	createOnDemand(t, s, ctx, "others")
 	c.add(time.Second)
