@@ -18,7 +18,7 @@ func (s *Service) keep(ctx context.Context) {
 	defer close(s.done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	trimmed := s.Now()
+	trimmed, sampled := s.Now(), s.Now().Truncate(time.Minute)
 	if err := s.removeOrphans(); err != nil {
 		s.Log.Error("kinesis: records of deleted streams are left on the disk", "error", err)
 	}
@@ -35,6 +35,10 @@ func (s *Service) keep(ctx context.Context) {
 		if now.Sub(trimmed) >= trimming {
 			err = errors.Join(err, s.trim(now))
 			trimmed = now
+		}
+		if minute := now.Truncate(time.Minute); minute.After(sampled) {
+			err = errors.Join(err, s.sampleQueues(now))
+			sampled = minute
 		}
 		past := s.meteredBefore(now)
 		err = errors.Join(err, s.scaleUp(ctx, now, past))

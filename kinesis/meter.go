@@ -34,6 +34,7 @@ type minute struct {
 	latencies [latencyMetrics]*spread // of the metrics that come first
 	shards    map[int]*shardTallies
 	consumers map[string]*consumerTallies // by name
+	queues    map[queueLabel]*queueTallies
 }
 
 type (
@@ -56,7 +57,7 @@ func (m *meter) at(now time.Time) *minute {
 		return m.now
 	}
 	m.close()
-	m.now = &minute{start: start, shards: map[int]*shardTallies{}, consumers: map[string]*consumerTallies{}}
+	m.now = &minute{start: start, shards: map[int]*shardTallies{}, consumers: map[string]*consumerTallies{}, queues: map[queueLabel]*queueTallies{}}
 	return m.now
 }
 

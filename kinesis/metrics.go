@@ -150,6 +150,12 @@ func (m *minute) data(stream string, enabled []model.MetricsName) (out []Datum) 
 			add(consumerDescriptions[x], t, of)
 		}
 	}
+	for label, tallies := range m.queues {
+		of := []Dimension{{"QueueId", label.id}, {"QueueName", label.name}}
+		for x, t := range tallies {
+			add(queueDescriptions[x], t, of)
+		}
+	}
 	if len(enabled) == 0 {
 		return out
 	}

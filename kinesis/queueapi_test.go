@@ -7,14 +7,18 @@ import (
 	"os/exec"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"drey/edge/edgetest"
+	"drey/kinesis/delivery"
 	model "drey/model/kinesis"
 	"drey/wire"
 )
 
-func TestQueueRefusals(t *testing.T) {
+func TestQueueRefusals(t *testing.T) { synctest.Test(t, testQueueRefusals) }
+
+func testQueueRefusals(t *testing.T) {
 	s, c, ctx := newQueues(t, func(c *Config) { c.Limits = true })
 	create(t, s, ctx, "provisioned", 1)
 	c.add(time.Second)
@@ -77,7 +81,9 @@ func TestQueueRefusals(t *testing.T) {
 }
 
 // TestQueuesAreLimited: queues and consumers share a limit, and only five queues may come or go at a time.
-func TestQueuesAreLimited(t *testing.T) {
+func TestQueuesAreLimited(t *testing.T) { synctest.Test(t, testQueuesAreLimited) }
+
+func testQueuesAreLimited(t *testing.T) {
 	s, c, ctx := newQueues(t, func(c *Config) { c.Limits = true })
 	var arns []string
 	for i := range consumersLimit - 1 {
@@ -122,27 +128,38 @@ func TestQueuesAreLimited(t *testing.T) {
 func TestQueueLimitInFlight(t *testing.T) {
 	s, c, ctx := newQueues(t, func(c *Config) { c.NoSync = true })
 	arn := newQueue(t, s, c, ctx, nil)
-	for i := 0; i < inFlightLimit+5; i += 500 {
-		in := &model.PutRecordsInput{StreamName: new("orders")}
-		for k := range 500 {
-			in.Records = append(in.Records, model.PutRecordsRequestEntry{PartitionKey: new(fmt.Sprint(k)), Data: []byte("x")})
+	for _, k := range []string{"a", "b", "c"} {
+		put(t, s, ctx, k, k)
+	}
+	target, st, d, err := s.findQueue(arn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.atDesk(target, st, d, func(_ *state, _ *queue, now time.Time) error {
+		others := make([]delivery.Record, inFlightLimit-2)
+		for i := range others {
+			others[i] = delivery.Record{ID: delivery.ID{Shard: 1000, Ordinal: uint64(i) + 1}, Arrived: now}
 		}
-		must[model.PutRecordsOutput](t)(s.PutRecords(ctx, in))
+		d.decide(d.book.Receive(now, time.Hour, others)...)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
-	var last []model.QueueRecord
-	in := &model.ReceiveQueueRecordsInput{QueueARN: &arn, VisibilityTimeoutSeconds: new(int32(43200))}
-	for range inFlightLimit / maxQueueRecords {
-		last = must[model.ReceiveQueueRecordsOutput](t)(s.ReceiveQueueRecords(ctx, in)).QueueRecords
-	}
-	_, err := s.ReceiveQueueRecords(ctx, in)
-	wantError(t, err, model.ThrottlingException, "120000 records of the queue are in flight")
-	wantAcked(t, acked(t, s, ctx, arn, last[:2]...), "ok ok")
-	if got := must[model.ReceiveQueueRecordsOutput](t)(s.ReceiveQueueRecords(ctx, in)).QueueRecords; len(got) != 2 {
+	got := receiveAll(t, s, ctx, arn)
+	if len(got) != 2 {
 		t.Fatalf("%d records where 2 more may be in flight", len(got))
+	}
+	_, err = s.ReceiveQueueRecords(ctx, &model.ReceiveQueueRecordsInput{QueueARN: &arn})
+	wantError(t, err, model.ThrottlingException, "120000 records of the queue are in flight")
+	wantAcked(t, acked(t, s, ctx, arn, got...), "ok ok")
+	if got := receiveAll(t, s, ctx, arn); len(got) != 1 {
+		t.Fatalf("%d records", len(got))
 	}
 }
 
-func TestListQueues(t *testing.T) {
+func TestListQueues(t *testing.T) { synctest.Test(t, testListQueues) }
+
+func testListQueues(t *testing.T) {
 	s, c, ctx := newQueues(t)
 	createOnDemand(t, s, ctx, "others")
 	c.add(time.Second)

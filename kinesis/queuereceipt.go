@@ -97,6 +97,7 @@ func (s *Service) AcknowledgeQueueRecords(_ context.Context, in *model.Acknowled
 		func(h, code, message *string) model.AcknowledgeQueueRecordsErrorEntry {
 			return model.AcknowledgeQueueRecordsErrorEntry{ReceiptHandle: h, ErrorCode: code, ErrorMessage: message}
 		})
+	s.acknowledged(*in.QueueARN, len(good))
 	return &model.AcknowledgeQueueRecordsOutput{Successful: good, Failed: bad}, nil
 }
 

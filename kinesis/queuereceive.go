@@ -50,8 +50,14 @@ func (s *Service) receive(ctx context.Context, arn string, want demand, seconds 
 			return err
 		})
 		now := s.Now()
-		if err != nil || len(out) > 0 || !now.Before(deadline) {
-			return out, err
+		if err != nil {
+			return nil, err
+		}
+		if len(out) > 0 || !now.Before(deadline) {
+			if want.kind == receiptToken {
+				st.received(now, t.queue, len(out))
+			}
+			return out, nil
 		}
 		if deadline.Before(next) {
 			next = deadline

@@ -167,6 +167,9 @@ func (b *Book) Next() (at time.Time, ok bool) {
 // InFlight is how many records are not visible because somebody received them.
 func (b *Book) InFlight() int { return len(b.flying) }
 
+// Counts are how many of the records that were received are visible again, in flight, and visible as dead letters.
+func (b *Book) Counts() (ready, flying, dead int) { return b.ready.Len(), len(b.flying), b.dead.Len() }
+
 // Size is how many entries and positions a copy of the book has.
 func (b *Book) Size() int { return len(b.entries) + len(b.positions) }
 
