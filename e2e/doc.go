@@ -12,15 +12,18 @@
 //	Manage application backups using snapshots: TestState, TestVersions
 //	Import and export enhanced snapshots: TestSnapshotsToAndFromPlainFlink
 //	In-place version upgrades for Apache Flink: TestRuntimes, TestFlink2, TestEveryRuntime
-//	Implement application scaling: TestState
+//	Implement application scaling: TestState, TestRescaleInPlace
 //	Use the Apache Flink Dashboard: TestDashboard
 //	Understand application resources: TestFullDisk
 //	Security in Amazon Managed Service for Apache Flink: TestWrongCredentials, TestSkewedClock, TestMalformedBodies, TestTruncatedChunks
-//	Logging and monitoring: TestTailFollows, TestCrashLoops, TestConfigurationWins
+//	Logging and monitoring: TestTailFollows, TestCrashLoops, TestConfigurationWins, TestLogsActOnWhatArrives
 //	Use system rollback: TestVersions
 //	Troubleshoot: TestCodeThatFails, TestCrashLoops, TestWrongMoment
 //	API reference, and its clients: TestClients, TestTerraformAround, TestTerraformApplication, TestTerraformStart
 //
-// And what a service of one's own is asked beside: TestKilledServerAdoptsTheJob, TestKilledServerFinishesWhatItBegan,
+// The developer guide of Kinesis Data Streams: TestStreamsBySDKs, TestStreamsByTheGoSDK, TestRelay, TestReshardingUnderAJob,
+// TestStreamMetrics.
+//
+// And what a service of one's own is asked beside: TestSubscribersThatDoNotRead, TestThousandIdleConnections, TestKilledServerAdoptsTheJob, TestKilledServerFinishesWhatItBegan,
 // TestAcknowledgedSurvivesKill, TestTakenAddressIsNamed.
 package e2e

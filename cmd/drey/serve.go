@@ -60,7 +60,7 @@ func (c *serveCmd) Validate() error {
 
 // heapGrowth is how many percent the heap grows between collections. The live heap is small, a few megabytes, and what
 // requests allocate dies with them: Go's default of 100 collects many times a second under load.
-const heapGrowth = 400
+const heapGrowth = 200
 
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context) error {
