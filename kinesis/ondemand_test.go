@@ -48,6 +48,8 @@ func TestHotShards(t *testing.T) {
 		{0, 30_000, time.Minute, false},
 		{0, 30_001, time.Minute, true},
 		{40 << 20, 30_001, 2 * time.Minute, false},
+		{10_000_000_000, 0, time.Minute, true}, // without limits
+		{0, 10_000_000_000, time.Minute, true},
 	} {
 		if got := hot(x.bytes, x.records, x.over); got != x.want {
 			t.Errorf("%d bytes and %d records in %v: %v", x.bytes, x.records, x.over, got)

@@ -123,6 +123,7 @@ func (c *callers) admit(now time.Time, who string, calls int) bool {
 	defer c.mu.Unlock()
 	p, one := c.paces[who], cost(1, calls)
 	if !p.admits(now, one) {
+		c.paces[who] = p // what it saw of the clock
 		return false
 	}
 	p.use(now, one)
