@@ -20,8 +20,14 @@ require (
 	github.com/go-json-experiment/json v1.27.2
 	github.com/klauspost/compress v1.20.3
 	github.com/miekg/dns v1.1.73
+	github.com/wcharczuk/go-chart/v2 v2.1.2
 	golang.org/x/sync v0.24.0
 	modernc.org/sqlite v1.62.0
+)
+
+require (
+	github.com/golang/freetype v0.0.0-20170609003504-e2365dfdc4a0 // indirect
+	golang.org/x/image v0.18.0 // indirect
 )
 
 require (
