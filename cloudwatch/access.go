@@ -34,6 +34,7 @@ type accessRule func(s *Service, ctx context.Context, in any) ([]wire.Access, er
 var accesses = map[string]accessRule{
 	"GetMetricData":           onEverything,
 	"GetMetricStatistics":     onEverything,
+	"GetMetricWidgetImage":    onEverything,
 	"ListMetrics":             onEverything,
 	"ListDashboards":          onEverything,
 	"DescribeAlarmsForMetric": onEverything,

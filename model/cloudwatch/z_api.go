@@ -21,6 +21,7 @@ type API interface {
 	GetDashboard(context.Context, *GetDashboardInput) (*GetDashboardOutput, error)
 	GetMetricData(context.Context, *GetMetricDataInput) (*GetMetricDataOutput, error)
 	GetMetricStatistics(context.Context, *GetMetricStatisticsInput) (*GetMetricStatisticsOutput, error)
+	GetMetricWidgetImage(context.Context, *GetMetricWidgetImageInput) (*GetMetricWidgetImageOutput, error)
 	ListDashboards(context.Context, *ListDashboardsInput) (*ListDashboardsOutput, error)
 	ListMetrics(context.Context, *ListMetricsInput) (*ListMetricsOutput, error)
 	ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
@@ -46,6 +47,7 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("GetDashboard", "POST", "/", 0, api.GetDashboard),
 		wire.NewOp("GetMetricData", "POST", "/", 0, api.GetMetricData),
 		wire.NewOp("GetMetricStatistics", "POST", "/", 0, api.GetMetricStatistics),
+		wire.NewOp("GetMetricWidgetImage", "POST", "/", 0, api.GetMetricWidgetImage),
 		wire.NewOp("ListDashboards", "POST", "/", 0, api.ListDashboards),
 		wire.NewOp("ListMetrics", "POST", "/", 0, api.ListMetrics),
 		wire.NewOp("ListTagsForResource", "POST", "/", 0, api.ListTagsForResource),
@@ -66,7 +68,7 @@ var Model = wire.Model{
 	Protocols:  []wire.Protocol{wire.RPCv2, wire.JSON10, wire.Query},
 	MaxBody:    8388608,
 	Validation: wire.ErrorCode{Code: "ValidationError", Member: ""},
-	Unserved:   []string{"AssociateDatasetKmsKey", "CreateResourceMetricsConfiguration", "DeleteAlarmMuteRule", "DeleteAnomalyDetector", "DeleteInsightRules", "DeleteMetricDataQueryDefinition", "DeleteMetricStream", "DeleteResourceMetricsConfiguration", "DescribeAlarmContributors", "DescribeAnomalyDetectors", "DescribeInsightRules", "DisableInsightRules", "DisassociateDatasetKmsKey", "EnableInsightRules", "GetAlarmMuteRule", "GetDataset", "GetInsightRuleReport", "GetMetricDataQueryDefinition", "GetMetricStream", "GetMetricWidgetImage", "GetOTelEnrichment", "GetResourceMetricsConfiguration", "ListAlarmMuteRules", "ListManagedInsightRules", "ListMetricDataQueryDefinitions", "ListMetricStreams", "PutAlarmMuteRule", "PutAnomalyDetector", "PutInsightRule", "PutLogAlarm", "PutManagedInsightRules", "PutMetricDataQueryDefinition", "PutMetricStream", "StartMetricStreams", "StartOTelEnrichment", "StopMetricStreams", "StopOTelEnrichment", "UpdateOTelEnrichment", "UpdateResourceMetricsConfiguration"},
+	Unserved:   []string{"AssociateDatasetKmsKey", "CreateResourceMetricsConfiguration", "DeleteAlarmMuteRule", "DeleteAnomalyDetector", "DeleteInsightRules", "DeleteMetricDataQueryDefinition", "DeleteMetricStream", "DeleteResourceMetricsConfiguration", "DescribeAlarmContributors", "DescribeAnomalyDetectors", "DescribeInsightRules", "DisableInsightRules", "DisassociateDatasetKmsKey", "EnableInsightRules", "GetAlarmMuteRule", "GetDataset", "GetInsightRuleReport", "GetMetricDataQueryDefinition", "GetMetricStream", "GetOTelEnrichment", "GetResourceMetricsConfiguration", "ListAlarmMuteRules", "ListManagedInsightRules", "ListMetricDataQueryDefinitions", "ListMetricStreams", "PutAlarmMuteRule", "PutAnomalyDetector", "PutInsightRule", "PutLogAlarm", "PutManagedInsightRules", "PutMetricDataQueryDefinition", "PutMetricStream", "StartMetricStreams", "StartOTelEnrichment", "StopMetricStreams", "StopOTelEnrichment", "UpdateOTelEnrichment", "UpdateResourceMetricsConfiguration"},
 }
 
 // Errors of the service's model.

@@ -148,6 +148,17 @@ type GetMetricStatisticsOutput struct {
 	Datapoints []Datapoint `aws:"Datapoints"`
 }
 
+// GetMetricWidgetImageInput is a structure of the service's model.
+type GetMetricWidgetImageInput struct {
+	MetricWidget *string `aws:"MetricWidget,required"`
+	OutputFormat *string `aws:"OutputFormat"`
+}
+
+// GetMetricWidgetImageOutput is a structure of the service's model.
+type GetMetricWidgetImageOutput struct {
+	MetricWidgetImage []byte `aws:"MetricWidgetImage"`
+}
+
 // ListDashboardsInput is a structure of the service's model.
 type ListDashboardsInput struct {
 	DashboardNamePrefix *string `aws:"DashboardNamePrefix"`
