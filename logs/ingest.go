@@ -82,8 +82,8 @@ func (s *Service) closeFilters() error {
 
 // ingest makes batches durable and tells everyone who wants new events of the group. What metric filters find is there
 // when it returns; a crash in between loses the samples, not the events.
-func (s *Service) ingest(ctx context.Context, g *group, st *stream, name string, batches [][]Event) error {
-	at, err := st.append(ctx, batches)
+func (s *Service) ingest(ctx context.Context, g *group, st *stream, name string, batches [][]Event, mark []byte) error {
+	at, err := st.append(ctx, batches, mark)
 	if err != nil {
 		return err
 	}

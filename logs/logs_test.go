@@ -452,7 +452,7 @@ func TestAppend(t *testing.T) {
 	w.create(testGroup, testStream)
 	long := strings.Repeat("x", 600<<10)
 	events := []Event{{w.ms(3 * time.Millisecond), "c"}, {w.ms(1 * time.Millisecond), "a" + long}, {w.ms(2 * time.Millisecond), "b" + long}, {w.ms(-20 * 24 * time.Hour), "too old"}}
-	if err := w.Append(w.ctx, "123456789012", "us-east-1", testGroup, testStream, events); err != nil {
+	if err := w.Append(w.ctx, "123456789012", "us-east-1", testGroup, testStream, events, nil); err != nil {
 		t.Fatal(err)
 	}
 	var text string
@@ -468,7 +468,7 @@ func TestAppend(t *testing.T) {
 	}
 	w.same("order", text, "abc")
 	for _, g := range []string{testGroup, "none"} {
-		if err := w.Append(w.ctx, "123456789012", "us-east-1", g, "none", events); !errors.Is(err, ErrNoStream) {
+		if err := w.Append(w.ctx, "123456789012", "us-east-1", g, "none", events, nil); !errors.Is(err, ErrNoStream) {
 			t.Errorf("%s: %v", g, err)
 		}
 	}

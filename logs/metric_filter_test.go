@@ -103,7 +103,7 @@ func TestMetricFilterMakesSamples(t *testing.T) {
 		Event{w.ms(0), `"GET /" 500 120`}, Event{w.ms(0), `"GET /" 404 999`}, Event{w.ms(0), `"GET /" 503 none`},
 	)
 	// Append, on the way of an application's lines, counts as well.
-	ok(t, 0, w.Append(w.ctx, "123456789012", "us-east-1", testGroup, testStream, []Event{{w.ms(0), "ERROR three"}}))
+	ok(t, 0, w.Append(w.ctx, "123456789012", "us-east-1", testGroup, testStream, []Event{{w.ms(0), "ERROR three"}}, nil))
 	w.samePoints(w.points("Errors"), "11:58 2/2", "12:00 1/1")
 	w.samePoints(w.points("Latency", "Path=/a", "Level=INFO"), "11:59 2/20")
 	w.samePoints(w.points("Latency", "Path=/b", "Level=INFO"), "11:59 1/1")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -39,7 +40,7 @@ func (s *Service) PutLogEvents(ctx context.Context, in *model.PutLogEventsInput)
 		return nil, model.InvalidParameterException.Errorf("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
 	}
 	if len(events) > 0 {
-		if err := s.ingest(ctx, &g, st, *in.LogStreamName, [][]Event{events}); errors.Is(err, seglog.ErrClosed) {
+		if err := s.ingest(ctx, &g, st, *in.LogStreamName, [][]Event{events}, nil); errors.Is(err, seglog.ErrClosed) {
 			return nil, errNoStream()
 		} else if err != nil {
 			return nil, err
@@ -98,8 +99,9 @@ var ErrNoStream = errors.New("the log group or log stream does not exist")
 
 // Append adds events to a stream on behalf of the server itself; when it returns nil they are durable, otherwise none
 // of them is there. Events may be in any order. Those that PutLogEvents would reject for their time are dropped, and
-// longer ones than it takes are an error.
-func (s *Service) Append(ctx context.Context, account, region, group, stream string, events []Event) error {
+// longer ones than it takes are an error. A mark is stored with the events, in the same step, and found again by Marks: so a
+// writer that crashed knows whether they are there.
+func (s *Service) Append(ctx context.Context, account, region, group, stream string, events []Event, mark []byte) error {
 	g, st, err := s.lookup(ctx, place{account, region}, group, stream)
 	if errors.Is(err, model.ResourceNotFoundException) {
 		return ErrNoStream
@@ -128,10 +130,42 @@ func (s *Service) Append(ctx context.Context, account, region, group, stream str
 	if len(batches) == 0 {
 		return nil
 	}
-	if err := s.ingest(ctx, &g, st, stream, batches); errors.Is(err, seglog.ErrClosed) {
+	if err := s.ingest(ctx, &g, st, stream, batches, mark); errors.Is(err, seglog.ErrClosed) {
 		return ErrNoStream
 	} else if err != nil {
 		return fmt.Errorf("append to log group %s, stream %s: %w", group, stream, err)
 	}
 	return nil
+}
+
+// Marks calls fn for the marks of events that arrived at since or later, in the order of their arrival. A mark is only for
+// the call.
+func (s *Service) Marks(ctx context.Context, account, region, group, stream string, since time.Time, fn func(mark []byte)) error {
+	_, st, err := s.lookup(ctx, place{account, region}, group, stream)
+	if errors.Is(err, model.ResourceNotFoundException) {
+		return ErrNoStream
+	}
+	if err != nil {
+		return err
+	}
+	r := st.log.ReaderAt(since)
+	defer r.Close()
+	for {
+		rec, err := r.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, seglog.ErrClosed):
+			return ErrNoStream
+		case err != nil:
+			return err
+		}
+		h, _, err := decodeHead(rec.Data)
+		if err != nil {
+			return fmt.Errorf("log stream %d, block %d: %w", st.id, rec.Ordinal, err)
+		}
+		if h.mark != nil {
+			fn(h.mark)
+		}
+	}
 }

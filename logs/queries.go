@@ -178,10 +178,10 @@ func (q *queries) describe(p place, now time.Time) []model.QueryInfo {
 func (s *Service) evaluate(ctx context.Context, x *runningQuery) ([][]insights.Field, insights.Counts, error) {
 	sources, owner := map[int64]*insights.Source{}, map[int64]int64{}
 	run := x.parsed.Start(s.now(), x.limit, x.pointer(func(stream int64) int64 { return owner[stream] }))
-	var workers []func(p *part, k key, message string) error
+	var workers []visitor
 	for range runtime.GOMAXPROCS(0) {
 		w := run.Worker()
-		workers = append(workers, func(p *part, k key, message string) error {
+		workers = append(workers, func(_ int, k key, message string) error {
 			return w.Add(insights.Event{Time: k.time, Ingested: k.ingested, Message: message, Source: sources[k.stream], Block: k.block, Index: k.index})
 		})
 	}
@@ -199,7 +199,7 @@ func (s *Service) evaluate(ctx context.Context, x *runningQuery) ([][]insights.F
 		}
 		parts, err := q.parts(ctx)
 		if err == nil {
-			err = visit(ctx, parts, q.low, q.high, workers)
+			err = visit(ctx, parts, search{low: q.low, high: q.high}, workers)
 		}
 		if err != nil {
 			return nil, insights.Counts{}, err

@@ -226,11 +226,12 @@ func (s *Service) GetLogRecord(ctx context.Context, in *model.GetLogRecordInput)
 	record := map[string]string{"@log": g.account + ":" + g.name, "@logStream": r.name, "@ptr": *in.LogRecordPointer}
 	found := false
 	z := zone{first: c.Block, last: c.Block}
-	err = s.stream(r.id).read(z, max(c.Time, g.oldest(s.now())), c.Time+1, func(k key, message string) error {
+	err = s.stream(r.id).read(z, search{low: max(c.Time, g.oldest(s.now())), high: c.Time + 1}, func(k key, message string) error {
 		if k.index != c.Index {
 			return nil
 		}
 		found = true
+		message = strings.Clone(message)
 		for _, f := range insights.Discover(message) {
 			record[f.Name] = f.Value
 		}

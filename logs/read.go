@@ -84,7 +84,7 @@ func (s *Service) FilterLogEvents(ctx context.Context, in *model.FilterLogEvents
 		if err != nil {
 			return nil, model.InvalidParameterException.Errorf("%s", err)
 		}
-		q.match = f.Match
+		q.match, q.may = f.Match, f.May
 	}
 	g, names, err := s.searched(ctx, p, name, in)
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"runtime"
 	"slices"
+	"strings"
 
 	"drey/store/seglog"
 )
@@ -17,6 +19,7 @@ type query struct {
 	backward  bool
 	limit     int
 	match     func(message string) bool // nil = all
+	may       func(text string) bool    // see search
 	budget    int64                     // stop somewhere after having read events of so many bytes; 0 = never
 }
 
@@ -48,37 +51,55 @@ func scan(ctx context.Context, q query) (answer, error) {
 	}
 	var a answer
 	var spent int64
-	for _, p := range parts {
-		edge := q.edge(p.zone)
-		if n := len(a.hits); a.more && q.toward(a.hits[n-1].time) < edge {
-			break
-		}
-		if q.budget > 0 && spent >= q.budget && edge > q.toward(q.nearest()) {
-			a.stopBefore(q, edge)
-			return a, nil
-		}
-		if err := ctx.Err(); err != nil {
+	for ahead := 1; len(parts) > 0; ahead = min(2*ahead, 2*runtime.GOMAXPROCS(0)) { // the first answers a short page
+		now := parts[:min(ahead, len(parts))]
+		found, err := q.readParts(ctx, now)
+		if err != nil {
 			return answer{}, err
 		}
-		spent += p.bytes
-		err := p.stream.read(p.zone, q.low, q.high, func(k key, message string) error {
-			if q.wants(k) && (q.match == nil || q.match(message)) {
-				a.hits = append(a.hits, hit{k, message})
+		for i, p := range now {
+			edge := q.edge(p.zone)
+			if n := len(a.hits); a.more && q.toward(a.hits[n-1].time) < edge {
+				return a.closed(q), nil
 			}
-			return nil
-		})
-		if ignoreClosed(err) != nil {
-			return answer{}, err
+			if q.budget > 0 && spent >= q.budget && edge > q.toward(q.nearest()) {
+				a.stopBefore(q, edge)
+				return a, nil
+			}
+			spent += p.bytes
+			a.hits = append(a.hits, found[i]...)
+			a.cut(q)
 		}
-		a.cut(q)
+		parts = parts[len(now):]
 	}
+	return a.closed(q), nil
+}
+
+// closed says where an answer that is full goes on.
+func (a *answer) closed(q query) answer {
 	if a.more {
 		a.next = a.hits[len(a.hits)-1].key
 		if !q.backward {
 			a.next = a.next.after()
 		}
 	}
-	return a, nil
+	return *a
+}
+
+// readParts gives the hits of each part. A part alone is read here, several by as many goroutines as there are processors.
+func (q *query) readParts(ctx context.Context, parts []part) ([][]hit, error) {
+	found := make([][]hit, len(parts))
+	workers := make([]visitor, min(len(parts), runtime.GOMAXPROCS(0)))
+	for i := range workers {
+		workers[i] = func(p int, k key, message string) error {
+			if q.wants(k) && (q.match == nil || q.match(message)) {
+				found[p] = append(found[p], hit{k, strings.Clone(message)})
+			}
+			return nil
+		}
+	}
+	err := visit(ctx, parts, search{q.low, q.high, q.may}, workers)
+	return found, err
 }
 
 type part struct {

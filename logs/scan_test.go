@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -208,7 +209,7 @@ func TestConcurrentPutsAreReadAtOnce(t *testing.T) {
 }
 
 func FuzzBlock(f *testing.F) {
-	b, _ := encodeBlock([]Event{{5, "five"}, {7, "seven"}})
+	b, _ := encodeBlock([]Event{{5, "five"}, {7, "seven"}}, []byte("mark"))
 	f.Add(b)
 	f.Add([]byte{blockVersion, 1, 26, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -216,9 +217,9 @@ func FuzzBlock(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, h2 := encodeBlock(events)
+		again, h2 := encodeBlock(events, h.mark)
 		_, events2, err := decodeBlock(again)
-		if err != nil || h2.events != h.events || h2.bytes != h.bytes || !slices.Equal(events, events2) {
+		if err != nil || h2.events != h.events || h2.bytes != h.bytes || !bytes.Equal(h2.mark, h.mark) || !slices.Equal(events, events2) {
 			t.Fatalf("%v %v %v", h, h2, err)
 		}
 	})

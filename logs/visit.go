@@ -7,9 +7,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// visit hands the events of all parts to the workers, each of which runs in a goroutine of its own, in no order. The text
-// of a message is only for the call.
-func visit(ctx context.Context, parts []part, low, high int64, workers []func(p *part, k key, message string) error) error {
+// visitor takes an event of a part, which it is told by its index. The text of the message is only for the call.
+type visitor func(part int, k key, message string) error
+
+// visit hands the events of all parts to the workers, each of which runs in a goroutine of its own, in no order
+// of the parts.
+func visit(ctx context.Context, parts []part, s search, workers []visitor) error {
 	g, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
 	for _, work := range workers {
@@ -22,8 +25,7 @@ func visit(ctx context.Context, parts []part, low, high int64, workers []func(p 
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				p := &parts[i]
-				err := p.stream.read(p.zone, low, high, func(k key, message string) error { return work(p, k, message) })
+				err := parts[i].stream.read(parts[i].zone, s, func(k key, message string) error { return work(i, k, message) })
 				if ignoreClosed(err) != nil {
 					return err
 				}

@@ -39,9 +39,11 @@ type LogEvent struct {
 // ErrNoLogStream is what a LogSink answers when the group or the stream does not exist.
 var ErrNoLogStream = errors.New("the log group or log stream does not exist")
 
-// LogSink takes log events. When Append returns nil the events are durable.
+// LogSink takes log events. When Append returns nil the events are durable, and the mark with them: both are there or none.
+// Marks calls fn for the marks that arrived at since or later, in the order of their arrival.
 type LogSink interface {
-	Append(ctx context.Context, to LogTarget, events []LogEvent) error
+	Append(ctx context.Context, to LogTarget, events []LogEvent, mark []byte) error
+	Marks(ctx context.Context, of LogTarget, since time.Time, fn func(mark []byte)) error
 }
 
 // LoggedApplication is an application as far as its log lines go.
@@ -63,8 +65,8 @@ type TailerConfig struct {
 }
 
 // Tailer ships the lines that Flink processes write into JSON-lines files to the log streams of their applications:
-// each line at least once, and exactly once while neither the server nor the machine crashes. It keeps its place over
-// restarts of the server, also when files were rolled meanwhile. As on AWS, lines are lost in silence when stream or
+// each line exactly once. It keeps its place over restarts and crashes of the server, also when files were rolled
+// meanwhile: where each file stands is a row, and the mark of the events, which a crash between the two leaves newer. As on AWS, lines are lost in silence when stream or
 // permission is missing; the operator is told once.
 type Tailer struct {
 	c TailerConfig
@@ -194,7 +196,7 @@ func (t *Tailer) ServiceRecord(ctx context.Context, a LoggedApplication, r Servi
 	message := cutMessage(strings.TrimSuffix(text.String(), "\n"))
 	err := t.c.Allowed(ctx, a)
 	if err == nil {
-		err = t.c.Sink.Append(ctx, a.Target, []LogEvent{{t.c.Now().UnixMilli(), message}})
+		err = t.c.Sink.Append(ctx, a.Target, []LogEvent{{t.c.Now().UnixMilli(), message}}, nil)
 		if err != nil && !errors.Is(err, ErrNoLogStream) {
 			return fmt.Errorf("service record of %s: %w", r.ApplicationARN, err)
 		}
@@ -284,7 +286,7 @@ func (tl *tail) pass(ctx context.Context, draining bool) error {
 	if a.Target == (LogTarget{}) {
 		return nil
 	}
-	if err := tl.reach(ctx, a.ID, files); err != nil {
+	if err := tl.reach(ctx, a, files); err != nil {
 		return err
 	}
 	for {
@@ -306,7 +308,7 @@ func (tl *tail) pass(ctx context.Context, draining bool) error {
 }
 
 // reach makes cursors for new files and closes those of files that are gone and read.
-func (tl *tail) reach(ctx context.Context, id string, files []string) error {
+func (tl *tail) reach(ctx context.Context, a LoggedApplication, files []string) error {
 	tl.cursors = slices.DeleteFunc(tl.cursors, func(c *cursor) bool {
 		gone := c.gone && !slices.Contains(files, c.path)
 		if gone {
@@ -314,17 +316,53 @@ func (tl *tail) reach(ctx context.Context, id string, files []string) error {
 		}
 		return gone
 	})
+	var fresh []*cursor
 	for _, path := range files {
 		if slices.ContainsFunc(tl.cursors, func(c *cursor) bool { return c.path == path }) {
 			continue
 		}
-		saved, err := readOffset(ctx, tl.t.c.DB, id, path)
+		saved, err := readOffset(ctx, tl.t.c.DB, a.ID, path)
 		if err != nil {
 			return err
 		}
-		tl.cursors = append(tl.cursors, &cursor{path: path, saved: saved})
+		c := &cursor{path: path, saved: saved}
+		if saved != nil {
+			c.batch = saved.Batch
+		}
+		fresh = append(fresh, c)
 	}
+	if err := tl.catchUp(ctx, a, fresh); err != nil {
+		return err
+	}
+	tl.cursors = append(tl.cursors, fresh...)
 	return nil
+}
+
+// catchUp moves saved places to where the marks in the log stream say that the files were left.
+func (tl *tail) catchUp(ctx context.Context, a LoggedApplication, cursors []*cursor) error {
+	var since time.Time
+	for _, c := range cursors {
+		if c.saved != nil && !c.saved.at.IsZero() && (since.IsZero() || c.saved.at.Before(since)) {
+			since = c.saved.at
+		}
+	}
+	if since.IsZero() {
+		return nil
+	}
+	var problem error
+	err := tl.t.c.Sink.Marks(ctx, a.Target, since, func(b []byte) {
+		var m mark
+		if err := json.Unmarshal(b, &m); err != nil {
+			problem = fmt.Errorf("mark in the log stream of %s: %w", a.ARN, err)
+		}
+		if m.Application == a.ID {
+			m.move(cursors)
+		}
+	})
+	if errors.Is(err, ErrNoLogStream) {
+		err = nil
+	}
+	return errors.Join(err, problem)
 }
 
 // batch is what goes to the sink at once, and where the files stand afterwards.
@@ -349,12 +387,17 @@ func (tl *tail) ship(ctx context.Context, b *batch) error {
 	if len(b.moved) == 0 {
 		return nil
 	}
+	a, _ := tl.current()
+	m, err := tl.mark(ctx, a.ID, b)
+	if err != nil {
+		return err
+	}
 	wait := tl.t.c.Poll
 	for len(b.events) > 0 {
 		a, _ := tl.current()
 		err, hint := tl.t.c.Allowed(ctx, a), logsNotAllowed
 		if err == nil {
-			if err = tl.t.c.Sink.Append(ctx, a.Target, b.events); err == nil {
+			if err = tl.t.c.Sink.Append(ctx, a.Target, b.events, m.encode()); err == nil {
 				tl.shipped.Add(int64(len(b.events)))
 				tl.said = false
 				break
@@ -374,8 +417,30 @@ func (tl *tail) ship(ctx context.Context, b *batch) error {
 		}
 		wait = min(2*wait, maxLogBackoff)
 	}
-	a, _ := tl.current()
-	return saveOffsets(context.WithoutCancel(ctx), tl.t.c.DB, a.ID, b.moved) // also when closing: else the lines come again
+	return saveOffsets(context.WithoutCancel(ctx), tl.t.c.DB, m, tl.t.c.Now()) // also when closing
+}
+
+// mark says where the files stand when the batch is shipped. A file that has no row yet gets one for its beginning first:
+// so catchUp knows from when on marks are about it.
+func (tl *tail) mark(ctx context.Context, id string, b *batch) (mark, error) {
+	m, begun := mark{Application: id}, mark{Application: id}
+	for _, c := range b.moved {
+		p, err := c.where()
+		if err != nil {
+			return m, err
+		}
+		if c.saved == nil {
+			begun.Places = append(begun.Places, markedPlace{c.path, place{fileID: fileID{Device: p.Device, Inode: p.Inode}}})
+			c.saved = &place{}
+		}
+		c.batch++
+		p.Batch = c.batch
+		m.Places = append(m.Places, markedPlace{c.path, p})
+	}
+	if len(begun.Places) == 0 {
+		return m, nil
+	}
+	return m, saveOffsets(ctx, tl.t.c.DB, begun, tl.t.c.Now())
 }
 
 func (tl *tail) drop(a LoggedApplication, n int, hint string, reason error) {

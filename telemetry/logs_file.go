@@ -18,9 +18,9 @@ import (
 
 // fileID tells a file from others, also when its inode was used again: by how its content begins.
 type fileID struct {
-	device, inode uint64
-	head          int64  // so many bytes from the beginning on …
-	sum           uint32 // … have this checksum
+	Device, Inode uint64
+	Head          int64  // so many bytes from the beginning on …
+	Sum           uint32 // … have this checksum
 }
 
 // headBytes is how much of a file its identity looks at.
@@ -29,7 +29,9 @@ const headBytes = 512
 // place is where a file was left.
 type place struct {
 	fileID
-	offset int64
+	Offset int64
+	Batch  int64     // counts the batches with lines of the path
+	at     time.Time // when it was saved; zero: by a server that left no marks
 }
 
 // cursor reads the file at a path line by line, and when it was rolled the files that came after it.
@@ -42,6 +44,7 @@ type cursor struct {
 	offset int64  // everything before it is in a batch
 	buf    []byte // bytes from offset on
 	gone   bool   // nothing is left at the path and all of it was read
+	batch  int64  // of the last one shipped
 }
 
 func (c *cursor) close() {
@@ -174,11 +177,11 @@ func (c *cursor) resume(path string) (bool, error) {
 	if f == nil || err != nil {
 		return false, err
 	}
-	sum, err := checksum(f, c.saved.head)
-	if err != nil || id.device != c.saved.device || id.inode != c.saved.inode || size < c.saved.offset || sum != c.saved.sum {
+	sum, err := checksum(f, c.saved.Head)
+	if err != nil || id.Device != c.saved.Device || id.Inode != c.saved.Inode || size < c.saved.Offset || sum != c.saved.Sum {
 		return false, errors.Join(err, f.Close())
 	}
-	c.file, c.id, c.offset, c.buf = f, id, c.saved.offset, nil
+	c.file, c.id, c.offset, c.buf = f, id, c.saved.Offset, nil
 	return true, nil
 }
 
@@ -212,7 +215,7 @@ func openLog(path string) (*os.File, fileID, int64, error) {
 
 func identify(info fs.FileInfo) fileID {
 	st := info.Sys().(*syscall.Stat_t)
-	return fileID{device: uint64(st.Dev), inode: st.Ino}
+	return fileID{Device: uint64(st.Dev), Inode: st.Ino}
 }
 
 func checksum(f *os.File, n int64) (uint32, error) {
@@ -227,8 +230,8 @@ func checksum(f *os.File, n int64) (uint32, error) {
 func (c *cursor) where() (place, error) {
 	head := min(c.offset, headBytes)
 	sum, err := checksum(c.file, head)
-	p := place{c.id, c.offset}
-	p.head, p.sum = head, sum
+	p := place{fileID: c.id, Offset: c.offset}
+	p.Head, p.Sum = head, sum
 	return p, err
 }
 
@@ -242,7 +245,7 @@ func (c *cursor) rolled() (bool, error) {
 		return false, err
 	}
 	now := identify(info)
-	return now.device != c.id.device || now.inode != c.id.inode, nil
+	return now.Device != c.id.Device || now.Inode != c.id.Inode, nil
 }
 
 // following names the file that was begun after the open one; "" if there is none yet.
@@ -256,7 +259,7 @@ func (c *cursor) following() (string, error) {
 		if err != nil {
 			return "", nil // rolled again at this moment: look again
 		}
-		if id := identify(info); id.device == c.id.device && id.inode == c.id.inode {
+		if id := identify(info); id.Device == c.id.Device && id.Inode == c.id.Inode {
 			if i+1 < len(list) {
 				return list[i+1], nil
 			}

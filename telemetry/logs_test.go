@@ -22,12 +22,13 @@ import (
 type journal struct {
 	mu      sync.Mutex
 	events  []LogEvent
+	marks   [][]byte
 	batches int
 	err     error
 	changed chan struct{}
 }
 
-func (j *journal) Append(_ context.Context, _ LogTarget, events []LogEvent) error {
+func (j *journal) Append(_ context.Context, _ LogTarget, events []LogEvent, mark []byte) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	defer func() {
@@ -37,7 +38,18 @@ func (j *journal) Append(_ context.Context, _ LogTarget, events []LogEvent) erro
 	if j.err != nil {
 		return j.err
 	}
-	j.events, j.batches = append(j.events, events...), j.batches+1
+	j.events, j.batches, j.marks = append(j.events, events...), j.batches+1, append(j.marks, mark)
+	return nil
+}
+
+func (j *journal) Marks(_ context.Context, _ LogTarget, _ time.Time, fn func([]byte)) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, m := range j.marks {
+		if m != nil {
+			fn(m)
+		}
+	}
 	return nil
 }
 

@@ -181,12 +181,20 @@ func (o *observer) serviceRecord(ctx context.Context, a *app.Application, kind, 
 type logSink struct{ logs *logs.Service }
 
 // Append hands events on.
-func (l logSink) Append(ctx context.Context, to telemetry.LogTarget, events []telemetry.LogEvent) error {
+func (l logSink) Append(ctx context.Context, to telemetry.LogTarget, events []telemetry.LogEvent, mark []byte) error {
 	list := make([]logs.Event, len(events))
 	for i, e := range events {
 		list[i] = logs.Event(e)
 	}
-	err := l.logs.Append(ctx, to.Account, to.Region, to.Group, to.Stream, list)
+	return noLogStream(l.logs.Append(ctx, to.Account, to.Region, to.Group, to.Stream, list, mark))
+}
+
+// Marks gives what Append was told.
+func (l logSink) Marks(ctx context.Context, of telemetry.LogTarget, since time.Time, fn func(mark []byte)) error {
+	return noLogStream(l.logs.Marks(ctx, of.Account, of.Region, of.Group, of.Stream, since, fn))
+}
+
+func noLogStream(err error) error {
 	if errors.Is(err, logs.ErrNoStream) {
 		return telemetry.ErrNoLogStream
 	}

@@ -55,6 +55,7 @@ type Worker struct {
 	run *Run
 	gatherer
 	Counts
+	row row // of the event at hand
 }
 
 // Worker gives another one. Not to be called by two goroutines at a time.
@@ -68,12 +69,12 @@ func (r *Run) Worker() *Worker {
 func (w *Worker) Add(e Event) error {
 	w.Scanned++
 	w.Bytes += int64(len(e.Message))
-	r := row{event: e, run: w.run}
-	if !w.run.query.phases[0].pass(&r) {
+	w.row = row{event: e, run: w.run, vars: w.row.vars[:0]}
+	if !w.run.query.phases[0].pass(&w.row) {
 		return nil
 	}
 	w.Matched++
-	return w.add(&r)
+	return w.add(&w.row)
 }
 
 func (p *phase) pass(r *row) bool {

@@ -23,36 +23,36 @@ func (s *scanner) operator() string {
 	return ""
 }
 
-// comparison reads the value after an operator.
-func (s *scanner) comparison(op string) (condition, error) {
+// comparison reads the value after an operator, and tells what is in every text of which it holds.
+func (s *scanner) comparison(op string) (holds condition, sure needle, err error) {
 	s.space()
 	var match func(string) bool
 	var text string
-	var err error
 	switch s.first() {
 	case '%':
-		match, err = s.regex()
+		match, sure.text, err = s.regex()
 	case '"':
 		text, err = s.quoted()
-		match = glob(text)
+		match, sure.text = glob(text), longestPart(text)
 	default:
 		if text = s.run(func(r rune) bool { return wordRune(r) || strings.ContainsRune("-+.*", r) }); text == "" {
-			return nil, s.unexpected()
+			return nil, sure, s.unexpected()
 		}
 		if n, ok := number(text); ok {
-			return numeric(op, n, text), nil
+			return numeric(op, n, text), sure, nil
 		}
-		match = glob(text)
+		match, sure.text = glob(text), longestPart(text)
 	}
+	sure.value = true
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, sure, err
 	case op == "=":
-		return func(t string, _ bool) bool { return match(t) }, nil
+		return func(t string, _ bool) bool { return match(t) }, sure, nil
 	case op == "!=":
-		return func(t string, _ bool) bool { return !match(t) }, nil
+		return func(t string, _ bool) bool { return !match(t) }, needle{}, nil
 	}
-	return nil, fmt.Errorf("Invalid filter pattern: %s needs a number", op)
+	return nil, sure, fmt.Errorf("Invalid filter pattern: %s needs a number", op)
 }
 
 // number reads an integer or decimal with an optional sign and exponent.

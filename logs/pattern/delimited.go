@@ -71,7 +71,8 @@ func (s *scanner) place() (place, error) {
 		if op == "" {
 			return nil, s.unexpected()
 		}
-		return s.comparison(op)
+		holds, _, err := s.comparison(op)
+		return holds, err
 	}
 	all := func() (condition, error) {
 		return joined(s, "&&", one, func(a, b condition) condition {

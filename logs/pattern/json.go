@@ -7,8 +7,11 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// test is a condition on an event that was read as JSON.
-type test func(event gjson.Result) bool
+// test is a condition on an event that was read as JSON, and what is in every event that fulfils it.
+type test struct {
+	holds func(event gjson.Result) bool
+	sure  needle
+}
 
 // json reads a pattern of JSON selectors: { $.a = "x" && ($.b[0] > 3 || $.c NOT EXISTS) }.
 func (s *scanner) json() (*Pattern, error) {
@@ -23,19 +26,23 @@ func (s *scanner) json() (*Pattern, error) {
 	if s.space(); s.rest != "" {
 		return nil, s.unexpected()
 	}
-	return &Pattern{match: func(message string) bool {
+	return &Pattern{json: true, needle: t.sure, match: func(message string) bool {
 		event, ok := decode(message)
-		return ok && t(event)
+		return ok && t.holds(event)
 	}}, nil
 }
 
 // anyOf reads conditions joined by ||, which binds less than &&.
 func (s *scanner) anyOf() (test, error) {
-	return joined(s, "||", s.allOf, func(a, b test) test { return func(e gjson.Result) bool { return a(e) || b(e) } })
+	return joined(s, "||", s.allOf, func(a, b test) test {
+		return test{holds: func(e gjson.Result) bool { return a.holds(e) || b.holds(e) }}
+	})
 }
 
 func (s *scanner) allOf() (test, error) {
-	return joined(s, "&&", s.single, func(a, b test) test { return func(e gjson.Result) bool { return a(e) && b(e) } })
+	return joined(s, "&&", s.single, func(a, b test) test {
+		return test{func(e gjson.Result) bool { return a.holds(e) && b.holds(e) }, better(a.sure, b.sure)}
+	})
 }
 
 func (s *scanner) single() (test, error) {
@@ -43,12 +50,12 @@ func (s *scanner) single() (test, error) {
 		return s.selected()
 	}
 	if s.depth++; s.depth > maxDepth {
-		return nil, fmt.Errorf("Invalid filter pattern: more than %d parentheses in one another", maxDepth)
+		return test{}, fmt.Errorf("Invalid filter pattern: more than %d parentheses in one another", maxDepth)
 	}
 	t, err := s.anyOf()
 	s.depth--
 	if err == nil && !s.skip(")") {
-		return nil, s.unexpected()
+		return t, s.unexpected()
 	}
 	return t, err
 }
@@ -57,20 +64,21 @@ func (s *scanner) single() (test, error) {
 func (s *scanner) selected() (test, error) {
 	sel, err := s.selector()
 	if err != nil {
-		return nil, err
+		return test{}, err
 	}
 	if op := s.operator(); op != "" {
-		holds, err := s.comparison(op)
-		return func(e gjson.Result) bool {
+		holds, sure, err := s.comparison(op)
+		sure.text = plain(sure.text)
+		return test{func(e gjson.Result) bool {
 			return sel.some(e, func(v gjson.Result) bool {
 				text, ok := scalar(v)
 				return ok && holds(text, v.Type == gjson.Number)
 			})
-		}, err
+		}, better(sure, sel.name())}, err
 	}
 	switch words := s.words(2); words {
 	case "NOT EXISTS":
-		return func(e gjson.Result) bool { return !sel.some(e, func(gjson.Result) bool { return true }) }, nil
+		return test{holds: func(e gjson.Result) bool { return !sel.some(e, func(gjson.Result) bool { return true }) }}, nil
 	case "IS NULL":
 		return sel.is(gjson.Null), nil
 	case "IS TRUE":
@@ -78,9 +86,9 @@ func (s *scanner) selected() (test, error) {
 	case "IS FALSE":
 		return sel.is(gjson.False), nil
 	case "":
-		return nil, s.unexpected()
+		return test{}, s.unexpected()
 	default:
-		return nil, fmt.Errorf("Invalid filter pattern: unknown operator %s", words)
+		return test{}, fmt.Errorf("Invalid filter pattern: unknown operator %s", words)
 	}
 }
 
@@ -97,7 +105,7 @@ func (s *scanner) words(n int) string {
 }
 
 func (sel selector) is(want gjson.Type) test {
-	return func(e gjson.Result) bool {
+	return test{func(e gjson.Result) bool {
 		return sel.some(e, func(v gjson.Result) bool { return v.Type == want })
-	}
+	}, sel.name()}
 }

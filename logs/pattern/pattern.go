@@ -15,11 +15,13 @@ import (
 type Pattern struct {
 	match   func(message string) bool
 	fields  func(message string) (map[string]string, bool) // of patterns for fields between spaces
+	needle  needle
+	json    bool
 	regexes int
 }
 
 // Match tells whether the pattern selects the message.
-func (p *Pattern) Match(message string) bool { return p.match(message) }
+func (p *Pattern) Match(message string) bool { return p.May(message) && p.match(message) }
 
 // HasRegex tells whether the pattern holds a regular expression: their number is limited in a log group.
 func (p *Pattern) HasRegex() bool { return p.regexes > 0 }

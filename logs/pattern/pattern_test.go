@@ -137,7 +137,10 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("neither pattern nor error, or both")
 		}
 		if p != nil {
-			if p.Match(message); p.Fields(message) != nil && !p.Match(message) {
+			if p.Match(message) != p.match(message) || (p.match(message) && !p.May("x"+message+"y")) {
+				t.Fatal("passed over a match")
+			}
+			if p.Fields(message) != nil && !p.Match(message) {
 				t.Fatal("fields without a match")
 			}
 		}
@@ -301,6 +304,40 @@ func TestReferences(t *testing.T) {
 	for _, bad := range []string{"", "latency", "$", "$.", "$.a b", "$.a[*]", "$a.b", "$.a[", "1"} {
 		if _, err := ParseReference(bad); err == nil {
 			t.Errorf("%q is no reference", bad)
+		}
+	}
+}
+
+// TestMay holds the shortcut against texts with and without what a match needs.
+func TestMay(t *testing.T) {
+	for _, c := range []struct {
+		pattern, text string
+		may           bool
+	}{
+		{"ERROR", "an ERROR", true},
+		{"ERROR", "nothing", false},
+		{"ERROR timeout", "timeout", true}, // one needle is looked for
+		{"ERROR timeout", "ERROR", false},
+		{"-ERROR", "nothing", true},
+		{"?ERROR ?WARN", "nothing", true},
+		{"%RUNNING to [FR]%", "RUNNING at", false},
+		{"%a|b%", "c", true},
+		{`{ $.level = "ERROR" }`, `{"level":"INFO"}`, false},
+		{`{ $.level = "ERROR" }`, `{"level":"INFO","trace":"\n"}`, true}, // ERROR may be written with escapes
+		{`{ $.level = "ERR*" && $.thread = "main" }`, `{"level":"ERROR"}`, false},
+		{`{ $.level != "ERROR" }`, `{"level":"INFO"}`, true},
+		{`{ $.latency > 5 }`, `{"level":"INFO"}`, false},
+		{`{ $.latency > 5 || $.level = "x" }`, `{"nothing":1}`, true},
+		{`{ $.latency NOT EXISTS }`, `{"nothing":1}`, true},
+		{`{ $.flag IS TRUE }`, `{"nothing":1}`, false},
+		{"[w1=ERROR, w2]", "nothing", true},
+	} {
+		p, err := Parse(c.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.May(c.text); got != c.may {
+			t.Errorf("%s in %s: %v", c.pattern, c.text, got)
 		}
 	}
 }

@@ -17,7 +17,8 @@ const (
 
 // step is the name of a member, the index of an element, or any of them.
 type step struct {
-	name  string // escaped
+	name  string // of a member
+	path  string // that name as gjson wants it
 	index int    // -1: not an index
 	any   bool
 }
@@ -73,7 +74,7 @@ func (s *scanner) step() (step, bool, error) {
 	if name == "" {
 		return step{}, false, s.unexpected()
 	}
-	return step{name: gjson.Escape(name), index: -1}, true, nil
+	return step{name: name, path: gjson.Escape(name), index: -1}, true, nil
 }
 
 func (s *scanner) skipHere(token string) bool {
@@ -96,7 +97,7 @@ func (s *scanner) bracket() (st step, err error) {
 		if err != nil {
 			return st, err
 		}
-		st = step{name: gjson.Escape(name), index: -1}
+		st = step{name: name, path: gjson.Escape(name), index: -1}
 	default:
 		digits := s.run(func(r rune) bool { return r >= '0' && r <= '9' })
 		if st.index, err = strconv.Atoi(digits); err != nil {
@@ -128,11 +129,19 @@ func (sel selector) some(v gjson.Result, fn func(gjson.Result) bool) bool {
 	case st.index >= 0 && v.IsArray():
 		v = v.Get(strconv.Itoa(st.index))
 	case st.index < 0 && v.IsObject():
-		v = v.Get(st.name)
+		v = v.Get(st.path)
 	default:
 		return false
 	}
 	return v.Exists() && rest.some(v, fn)
+}
+
+// name is the longest of the names in a selector: an event without it has nothing that is selected.
+func (sel selector) name() (n needle) {
+	for _, st := range sel {
+		n = better(n, needle{text: plain(st.name)})
+	}
+	return n
 }
 
 // scalar is the text of a string, number or boolean.
