@@ -31,6 +31,7 @@ const (
 	Report        StepKind = "report failure"  // tell the log about a new root exception
 	NoteDown      StepKind = "note downtime"   // remember since when the cluster is broken
 	NoteUp        StepKind = "note uptime"
+	NoteRan       StepKind = "note run" // the version's job runs, although its operation failed
 	Draft         StepKind = "draft job"          // ask main() what the job would be with another parallelism
 	Resize        StepKind = "resize job"         // take a checkpoint and tell Flink the parallelism
 	Adopt         StepKind = "adopt parallelism"  // note that the job has it
@@ -149,12 +150,20 @@ func keep(a *Application, o Observed, now time.Time) Step {
 		return Step{Kind: Report, Error: o.Job.Exception}
 	case !a.Run.DownSince.IsZero() && o.Job.Up():
 		return Step{Kind: NoteUp}
+	case a.Unproven() && o.Checkpoint != "" && o.Job.Up():
+		return Step{Kind: NoteRan}
 	case o.Idle > 0 && o.Job.Up():
 		return Step{Kind: Release}
 	case o.Scaling != nil && o.Job.Up():
 		return autoscale(o, now)
 	}
 	return Step{Kind: Idle}
+}
+
+// Unproven tells whether the version runs without having been seen to: a start that failed may come up later, when Flink has
+// restarted the job often enough.
+func (a *Application) Unproven() bool {
+	return a.Operation == nil && a.Run != nil && a.Run.Version == a.Version.ID && !a.Version.Ran
 }
 
 // autoscale begins to scale if the rules say so.
@@ -354,12 +363,12 @@ func exchange(a *Application, o Observed, now time.Time) Step {
 	switch {
 	case !op.Stopped:
 		return Step{Kind: CancelJob}
-	case !op.Down:
-		return Step{Kind: BeginRun, Restore: op.Wanted}
 	case ending && now.Sub(op.StepFrom) > CancelTimeout:
 		return Step{Kind: StopCluster}
-	case ending:
+	case ending: // it holds its slots, too
 		return Step{Kind: Wait}
+	case !op.Down:
+		return Step{Kind: BeginRun, Restore: op.Wanted}
 	}
 	from := resume(a, o)
 	return Step{Kind: BeginRun, Restore: from, Error: bereft(a, o, from)}

@@ -107,6 +107,9 @@ func (l *loop) note(ctx context.Context, a *app.Application, step app.Step) erro
 			a.Run.DownSince = now
 		case app.NoteUp:
 			a.Run.DownSince = time.Time{}
+		case app.NoteRan:
+			a.Version.Ran = true
+			return tx.PutVersion(a.ID, &a.Version)
 		case app.Fail:
 			a.Operation.Fault, a.Run = short(step.Error), nil
 			if step.Restore.Path != "" {

@@ -78,7 +78,7 @@ func (l *loop) observe(ctx context.Context, a *app.Application) (s sight, err er
 	if op := a.Operation; op != nil && op.Trigger != "" && !op.Stopped && a.Run != nil {
 		s.Savepoint = l.savepoint(ctx, &s, a.Run.JobID, op.Trigger)
 	}
-	if a.Run != nil && a.Operation != nil && (a.Operation.Down || a.Operation.Rescale != nil) {
+	if a.Unproven() || a.Run != nil && a.Operation != nil && (a.Operation.Down || a.Operation.Rescale != nil) {
 		s.Checkpoint = newestCheckpoint(s.spec.State, a.Run.JobID)
 	}
 	return s, nil
