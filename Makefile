@@ -1,9 +1,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: demo test bench bench-kinesis lint generate help
+.PHONY: demo test bench bench-kinesis lint generate coverage-api help
 
-PROJECTS := examples/order-processor e2e/jars e2e/kafka e2e/parquet e2e/streams
+PROJECTS := examples/order-processor e2e/jars e2e/kafka e2e/parquet e2e/relay e2e/streams
 MVN := mvn --quiet --batch-mode --no-transfer-progress
 
 demo: ## play the guide from bucket to metrics; KEEP=1 leaves the server running
@@ -14,11 +14,12 @@ test: ## every test: Go, Java, and the real AWS CLI against real Flink (about ha
 	@scripts/setup.sh tests
 	go vet ./...
 	for project in $(PROJECTS); do $(MVN) -f $$project/pom.xml package; done
+	$(MVN) -f e2e/relay/flink-1.15.xml package
 	go test -count=1 -timeout=45m ./...
 
 bench: ## time from StartApplication to all tasks running, beside stock Flink; readiness and idle memory of the server
 	@scripts/setup.sh
-	for project in $(PROJECTS); do $(MVN) -f $$project/pom.xml package -DskipTests; done
+	$(MVN) -f examples/order-processor/pom.xml package -DskipTests
 	go run ./bench
 
 bench-kinesis: ## Kinesis beside kinesalite and kinesis-local: rates, latencies, cost, growth, the machine's limits; ARGS="-quick -only puts"
@@ -35,5 +36,8 @@ lint: ## format, vet, staticcheck, and the rules of the house
 generate: ## write model/ anew from AWS's service descriptions
 	go run ./gen
 
+coverage-api: ## how many operations of each AWS API are served; docs/unserved-operations.md names the others
+	@sed -n 's/^## //p' docs/unserved-operations.md
+
 help:
-	@sed -n 's/^\([a-z-]*\): ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z-]*\): ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24

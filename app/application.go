@@ -3,7 +3,10 @@
 // I/O, keep state, or ask for the time.
 package app
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Application is all that is stored of one application. The status that users see is computed from it.
 type Application struct {
@@ -89,8 +92,8 @@ type Parallelism struct {
 	AutoScaling bool
 }
 
-// KPUs is how many Kinesis Processing Units run tasks.
-func (p Parallelism) KPUs() int { return int((p.Parallelism + p.PerKPU - 1) / p.PerKPU) }
+// KPUs is how many Kinesis Processing Units run the tasks of a job with a parallelism.
+func (p Parallelism) KPUs(parallelism int32) int { return int((parallelism + p.PerKPU - 1) / p.PerKPU) }
 
 // PropertyGroup is one group of runtime properties.
 type PropertyGroup struct {
@@ -110,21 +113,24 @@ type VPC struct {
 
 // Cluster is what is remembered of the application's JVMs.
 type Cluster struct {
-	Handle      []byte // of the driver; nil = asked for, not confirmed
-	Fingerprint string // of its configuration: another one needs other JVMs
+	Handle      []byte   // of the driver; nil = asked for, not confirmed
+	Fingerprint string   // of its configuration: another one needs other JVMs
+	Keep        []string `json:",omitempty"` // TaskManagers that had tasks when others left
 }
 
 // Run is a job. It exists from the moment a start is decided.
 type Run struct {
-	Version   int64
-	Restore   Restore
-	JobID     string    // chosen before the submission, so that repeating it is harmless
-	Placed    bool      // the cluster has this version's code
-	Submitted time.Time // when the job was handed over; zero = not yet
-	Reached   time.Time // when it was first seen running; zero = not yet
-	Resumed   int       // how often it was resubmitted because its JobManager had died
-	DownSince time.Time // since when the JobManager is missed; zero = it is not
-	LastError string    // root exception reported last, so that each is reported once
+	Version     int64
+	Parallelism int32 // of the job: the version's, or what the service has made of it; 0 = the version's
+	Restore     Restore
+	JobID       string    // chosen before the submission, so that repeating it is harmless
+	Placed      bool      // the cluster has this version's code
+	Submitted   time.Time // when the job was handed over; zero = not yet
+	Reached     time.Time // when it was first seen running; zero = not yet
+	Resumed     int       // how often it was resubmitted because its JobManager had died
+	Rescaled    int       // how often the job of this JobManager was rescaled in place, which Flink counts as restarts
+	DownSince   time.Time // since when the JobManager is missed; zero = it is not
+	LastError   string    // root exception reported last, so that each is reported once
 }
 
 // Restore says where a job's state comes from.
@@ -181,7 +187,11 @@ type Operation struct {
 	Fallback *Version  // the version that a system rollback returns to; nil = there is no rollback
 	Rollback string    // id of the operation that rolled this one back
 	Stopped  bool      // the old job has been ended
-	Fault    string    // failure that the rest of the operation only cleans up after
+
+	Parallelism int32    // that the job has when the operation is through; 0 = the version's
+	Rescale     *Rescale // how it gets there in place; nil = by a restart
+	Reason      string   // why the service scales
+	Fault       string   // failure that the rest of the operation only cleans up after
 }
 
 // Kind is what an operation does; the names are those of the API's operations.
@@ -195,6 +205,7 @@ const (
 	Update    Kind = "UpdateApplication"
 	Rollback  Kind = "RollbackApplication"
 	Delete    Kind = "DeleteApplication"
+	AutoScale Kind = "AutoScaling" // the service's own; AWS documents no name
 )
 
 // APIName is the name under which ListApplicationOperations shows the kind.
@@ -224,6 +235,33 @@ func (a *Application) Next() int64 { return max(a.Numbered, a.Version.ID) + 1 }
 func (a *Application) Number() int64 {
 	a.Numbered = a.Next()
 	return a.Numbered
+}
+
+// AutoScale opens the service's own operation that takes the running job to another parallelism: in place where rescales says
+// that it can, otherwise with a snapshot, unless snapshots are disabled.
+func (a *Application) AutoScale(parallelism int32, reason, operationID string, rescales bool, now time.Time) {
+	c := &a.Version.Configuration
+	a.Operation = &Operation{ID: operationID, Kind: AutoScale, Status: InProgress, Start: now, StepFrom: now, Parallelism: parallelism, Reason: reason}
+	op := a.Operation
+	op.Wanted.Type = "RESTORE_FROM_LATEST_SNAPSHOT"
+	if c.Snapshots {
+		op.Snapshot, op.Latest = a.SnapshotName("AUTOSCALING", now), true
+	}
+	if rescales && InPlace(c, c) {
+		op.Rescale = &Rescale{From: a.Current(), To: parallelism}
+	}
+	if c.Rollback && a.Version.Ran {
+		fallback := a.Version
+		op.Fallback = &fallback
+	}
+}
+
+// SnapshotName is how the snapshot is called that the operation in progress takes.
+func (a *Application) SnapshotName(why string, at time.Time) string {
+	if a.Version.Configuration.Enhanced {
+		return SystemSnapshot(a.Name, a.Operation.ID)
+	}
+	return fmt.Sprintf("%s-%s-%d", why, a.Name, at.UnixMilli())
 }
 
 // RollBack opens an operation that returns to an earlier version: a new version of the old configuration. It gives the new

@@ -31,13 +31,24 @@ const (
 	Report        StepKind = "report failure"  // tell the log about a new root exception
 	NoteDown      StepKind = "note downtime"   // remember since when the cluster is broken
 	NoteUp        StepKind = "note uptime"
+	NoteRan       StepKind = "note run" // the version's job runs, although its operation failed
+	Draft         StepKind = "draft job"          // ask main() what the job would be with another parallelism
+	Resize        StepKind = "resize job"         // take a checkpoint and tell Flink the parallelism
+	Adopt         StepKind = "adopt parallelism"  // note that the job has it
+	Release       StepKind = "release"            // let TaskManagers without tasks go
+	Revert        StepKind = "revert parallelism" // tell Flink the old one, and close the operation as failed
+	Forgo         StepKind = "restart instead"    // leave a change of the parallelism to a restart
+	ScaleTo       StepKind = "scale"              // begin an operation that scales
+	Suggest       StepKind = "suggest"            // say what scaling would do
 )
 
 // Step is what to do next, and why.
 type Step struct {
 	Kind    StepKind
-	Error   string  // of Fail, RollBack and Finish: the failure, "" = success; of Report and EndRun: the root exception; of BeginRun: what the log is told
-	Restore Restore // of BeginRun and RollBack: where the new job's state comes from
+	Error   string  // of Fail, RollBack, Revert and Finish: the failure, "" = success; of Forgo, ScaleTo and Suggest: why; of Report and EndRun: the root exception; of BeginRun: what the log is told
+	Restore Restore // of BeginRun, RollBack and Fail: where the new job's state comes from
+
+	Parallelism int32 // of ScaleTo and Suggest
 }
 
 // Observed is what the keeper sees of a run.
@@ -45,6 +56,7 @@ type Observed struct {
 	JobManager   bool // the process lives
 	TaskManagers int  // living processes
 	Wanted       int  // TaskManagers that should live
+	Idle         int  // living ones beyond those, without tasks
 	Answers      bool // Flink's REST API answers
 	Slots        int
 	Job          *Job // nil = the JobManager does not know it
@@ -52,6 +64,8 @@ type Observed struct {
 	Fingerprint  string    // that the wanted version's cluster would have
 	Checkpoint   string    // newest completed checkpoint of the run on disk; "" = none, or not looked for
 	Latest       *Snapshot // newest READY one; nil = none
+	Scaling      *Scaling  // nil = nobody has looked whether to scale
+	Limits       Limits    // of scaling
 }
 
 // Job is a job as Flink tells.
@@ -61,6 +75,8 @@ type Job struct {
 	Running   int
 	Restarts  int
 	Exception string // root exception first, "" = none
+
+	Parallelism map[string]int // of each vertex, by id
 }
 
 // Up tells whether every task runs.
@@ -94,14 +110,17 @@ const (
 // Plan names the next step for an application.
 func Plan(a *Application, o Observed, now time.Time) Step {
 	if a.Operation == nil {
-		return keep(a, o)
+		return keep(a, o, now)
 	}
 	switch a.Operation.Kind {
 	case Start:
 		return start(a, o, now)
 	case Stop, ForceStop:
 		return stop(a, o, now)
-	case Update, Rollback:
+	case Update, Rollback, AutoScale:
+		if a.Operation.Rescale != nil {
+			return rescale(a, o, now)
+		}
 		return update(a, o, now)
 	case Delete:
 		return erase(a)
@@ -111,7 +130,7 @@ func Plan(a *Application, o Observed, now time.Time) Step {
 
 // keep looks after a running application: processes that died come back, a job that its JobManager lost is resubmitted,
 // a bounded job that ended ends the run.
-func keep(a *Application, o Observed) Step {
+func keep(a *Application, o Observed, now time.Time) Step {
 	switch {
 	case a.Run == nil && a.Cluster != nil:
 		return Step{Kind: StopCluster}
@@ -131,8 +150,32 @@ func keep(a *Application, o Observed) Step {
 		return Step{Kind: Report, Error: o.Job.Exception}
 	case !a.Run.DownSince.IsZero() && o.Job.Up():
 		return Step{Kind: NoteUp}
+	case a.Unproven() && o.Checkpoint != "" && o.Job.Up():
+		return Step{Kind: NoteRan}
+	case o.Idle > 0 && o.Job.Up():
+		return Step{Kind: Release}
+	case o.Scaling != nil && o.Job.Up():
+		return autoscale(o, now)
 	}
 	return Step{Kind: Idle}
+}
+
+// Unproven tells whether the version runs without having been seen to: a start that failed may come up later, when Flink has
+// restarted the job often enough.
+func (a *Application) Unproven() bool {
+	return a.Operation == nil && a.Run != nil && a.Run.Version == a.Version.ID && !a.Version.Ran
+}
+
+// autoscale begins to scale if the rules say so.
+func autoscale(o Observed, now time.Time) Step {
+	d := Scale(*o.Scaling, o.Limits, now)
+	switch {
+	case d.Parallelism == 0:
+		return Step{Kind: Idle}
+	case o.Scaling.Policy.DryRun:
+		return Step{Kind: Suggest, Parallelism: d.Parallelism, Error: d.Reason}
+	}
+	return Step{Kind: ScaleTo, Parallelism: d.Parallelism, Error: d.Reason}
 }
 
 // start drives a fresh run until its job has stayed up.
@@ -167,6 +210,10 @@ func undo(a *Application, o Observed) (Restore, bool) {
 	switch {
 	case op.Fallback == nil:
 		return Restore{}, false
+	case op.Rescale != nil && o.Checkpoint != "":
+		return Restore{Type: op.Wanted.Type, Path: o.Checkpoint, Snapshot: CheckpointName(o.Checkpoint)}, true
+	case op.Rescale != nil && op.Wanted.Path != "":
+		return op.Wanted, true
 	case op.Down && op.Wanted.Path != "":
 		return op.Wanted, true
 	case o.Latest == nil:
@@ -220,8 +267,10 @@ func waitingFor(a *Application, o Observed) string {
 // settle watches a job that has just come up: what fails at once is the operation's failure, although the application
 // stays RUNNING and Flink restarts the job, as on AWS; with system rollback the version before comes back.
 func settle(a *Application, o Observed, now time.Time) Step {
-	_, undoable := undo(a, o)
+	from, undoable := undo(a, o)
 	switch {
+	case o.Job != nil && o.Job.Exception != "" && undoable && a.Operation.Rescale != nil:
+		return Step{Kind: Fail, Error: o.Job.Exception, Restore: from}
 	case o.Job != nil && o.Job.Exception != "" && undoable:
 		return Step{Kind: Fail, Error: o.Job.Exception}
 	case o.Job != nil && o.Job.Exception != "":
@@ -279,7 +328,7 @@ func quiesce(a *Application, o Observed, now time.Time) (Step, bool) {
 // the snapshot.
 func update(a *Application, o Observed, now time.Time) Step {
 	op := a.Operation
-	if op.Kind == Update && a.Run == nil && op.Fault == "" && !op.Stopped {
+	if (op.Kind == Update || op.Kind == AutoScale) && a.Run == nil && op.Fault == "" && !op.Stopped {
 		return Step{Kind: Finish}
 	}
 	if op.Check && !op.Checked && op.Trigger == "" && !op.Stopped && o.Answers { // a JobManager that cannot be asked is no reason to wait
@@ -294,7 +343,7 @@ func update(a *Application, o Observed, now time.Time) Step {
 	switch {
 	case op.Fault != "":
 		return cleanUp(a, o)
-	case a.Run != nil && a.Run.Version != a.Version.ID:
+	case a.superseded():
 		return exchange(a, o, now)
 	case a.Run == nil && op.Kind == Rollback && a.Cluster != nil:
 		return Step{Kind: StopCluster} // an operation that was broken off has left it
@@ -314,12 +363,12 @@ func exchange(a *Application, o Observed, now time.Time) Step {
 	switch {
 	case !op.Stopped:
 		return Step{Kind: CancelJob}
-	case !op.Down:
-		return Step{Kind: BeginRun, Restore: op.Wanted}
 	case ending && now.Sub(op.StepFrom) > CancelTimeout:
 		return Step{Kind: StopCluster}
-	case ending:
+	case ending: // it holds its slots, too
 		return Step{Kind: Wait}
+	case !op.Down:
+		return Step{Kind: BeginRun, Restore: op.Wanted}
 	}
 	from := resume(a, o)
 	return Step{Kind: BeginRun, Restore: from, Error: bereft(a, o, from)}

@@ -59,6 +59,7 @@ func playFile(t *testing.T, file string) {
 
 func play(line string) (string, error) {
 	a := &app.Application{ARN: "arn:orders", Version: app.Version{ID: 2}}
+	a.Version.Configuration.Parallelism.PerKPU = 1
 	o := app.Observed{Wanted: 1, Fingerprint: "wanted"}
 	stored, seen, _ := strings.Cut(line, "|")
 	for _, word := range strings.Fields(stored) {
@@ -92,7 +93,7 @@ func ago(s string) time.Time {
 }
 
 var kinds = map[string]app.Kind{
-	"start": app.Start, "stop": app.Stop, "force-stop": app.ForceStop, "update": app.Update, "rollback": app.Rollback, "delete": app.Delete,
+	"start": app.Start, "stop": app.Stop, "force-stop": app.ForceStop, "update": app.Update, "rollback": app.Rollback, "delete": app.Delete, "autoscale": app.AutoScale,
 }
 
 func store(a *app.Application, word string) error {
@@ -104,8 +105,23 @@ func store(a *app.Application, word string) error {
 		return a.Run
 	}
 	switch name {
-	case "start", "stop", "force-stop", "update", "rollback", "delete":
+	case "start", "stop", "force-stop", "update", "rollback", "delete", "autoscale":
 		a.Operation = &app.Operation{Kind: kinds[name], StepFrom: now}
+	case "rescale":
+		var from, to int32
+		if _, err := fmt.Sscanf(value, "%d>%d", &from, &to); err != nil {
+			return err
+		}
+		a.Operation.Parallelism, a.Operation.Rescale = to, &app.Rescale{From: from, To: to}
+		run().Parallelism = from
+	case "scaled":
+		a.Run.Parallelism = a.Operation.Parallelism
+	case "drafted":
+		a.Operation.Rescale.After = map[string]int{"v": int(a.Operation.Parallelism)}
+	case "joined":
+		a.Operation.Rescale.Joined = true
+	case "told-flink":
+		a.Operation.Rescale.Asked = true
 	case "was-down":
 		a.Operation.Down = true
 	case "check":
@@ -162,6 +178,24 @@ func observe(o *app.Observed, word string) error {
 		o.TaskManagers = 1
 	case "answers":
 		o.JobManager, o.TaskManagers, o.Answers, o.Slots = true, 1, true, 1
+	case "slots":
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return err
+		}
+		o.Slots = n
+	case "idle":
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return err
+		}
+		o.Idle, o.TaskManagers = n, o.TaskManagers+n
+	case "parallelism":
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return err
+		}
+		o.Job.Parallelism = map[string]int{"v": n}
 	case "no-slots":
 		o.Slots = 0
 	case "job":

@@ -24,15 +24,18 @@ func Statuses() []Status {
 
 // under is the state of an application while an operation of a kind is in progress.
 var under = map[Kind]Status{
-	Start: Starting, Stop: Stopping, ForceStop: ForceStopping, Update: UpdatingState, Rollback: RollingBack, Delete: Deleting,
+	Start: Starting, Stop: Stopping, ForceStop: ForceStopping, Update: UpdatingState, Rollback: RollingBack, AutoScale: Autoscaling, Delete: Deleting,
 }
 
-// Status is computed from the stored facts. Once the job of a start, an update or a rollback runs, the application counts
-// as RUNNING although the operation still watches whether the job stays up.
+// Status is computed from the stored facts. Once the job of a start, an update, a rollback or a scaling runs, the
+// application counts as RUNNING although the operation still watches whether the job stays up.
 func (a *Application) Status() Status {
 	if op := a.Operation; op != nil {
-		if (op.Kind == Start || op.Kind == Update || op.Kind == Rollback) && a.Run != nil && a.Run.Version == a.Version.ID && !a.Run.Reached.IsZero() {
-			return Running
+		switch op.Kind {
+		case Start, Update, Rollback, AutoScale:
+			if a.Run != nil && !a.superseded() && !a.Run.Reached.IsZero() {
+				return Running
+			}
 		}
 		return under[op.Kind]
 	}

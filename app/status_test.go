@@ -81,7 +81,7 @@ func TestKPUsRoundUp(t *testing.T) {
 		parallelism, perKPU int32
 		kpus                int
 	}{{1, 1, 1}, {10, 4, 3}, {8, 4, 2}, {1, 8, 1}} {
-		if got := (app.Parallelism{Parallelism: c.parallelism, PerKPU: c.perKPU}).KPUs(); got != c.kpus {
+		if got := (app.Parallelism{Parallelism: c.parallelism, PerKPU: c.perKPU}).KPUs(c.parallelism); got != c.kpus {
 			t.Errorf("parallelism %d at %d: %d KPUs, expected %d", c.parallelism, c.perKPU, got, c.kpus)
 		}
 	}

@@ -1,6 +1,7 @@
 // Bench prints, for this machine, how long an application takes from StartApplication until all of its tasks run, as a ratio
 // to the same jar on a session cluster of stock Flink that is started by hand, both cold and in the same run; and how soon
-// the server is ready and what it occupies when idle. It judges nothing.
+// the server is ready and what it occupies when idle; and how long a change of the parallelism stops the processing, in place
+// and by a restart. It judges nothing.
 //
 //	go run ./bench
 package main
@@ -76,7 +77,7 @@ func run(ctx context.Context, rounds, parallelism int) error {
 	d, t := median(ours), median(theirs)
 	fmt.Printf("start to all tasks run  %6.2f s    stock Flink %.2f s (medians; %d TaskManagers, cold)\n", d.Seconds(), t.Seconds(), parallelism)
 	fmt.Printf("ratio                   %6.2f      (aim: ≤ 0.60)\n", d.Seconds()/t.Seconds())
-	return nil
+	return s.rescaling(ctx, filepath.Join(root, "e2e", "jars", "target", "test-portable.jar"), rounds)
 }
 
 func median(times []time.Duration) time.Duration {

@@ -148,7 +148,11 @@ func (s *server) prepare(ctx context.Context, sh shape) error {
 	if _, err := roles.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String("bench"), PolicyName: aws.String("all"), PolicyDocument: aws.String(policy)}); err != nil {
 		return err
 	}
-	if err := s.upload(ctx, sh.jar); err != nil {
+	objects := s3.NewFromConfig(s.config(), func(o *s3.Options) { o.UsePathStyle = true })
+	if _, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
+		return err
+	}
+	if err := s.upload(ctx, objects, sh.jar); err != nil {
 		return err
 	}
 	_, err = s.flink.CreateApplication(ctx, &flink.CreateApplicationInput{
@@ -158,11 +162,7 @@ func (s *server) prepare(ctx context.Context, sh shape) error {
 	return err
 }
 
-func (s *server) upload(ctx context.Context, jar string) error {
-	objects := s3.NewFromConfig(s.config(), func(o *s3.Options) { o.UsePathStyle = true })
-	if _, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
-		return err
-	}
+func (s *server) upload(ctx context.Context, objects *s3.Client, jar string) error {
 	f, err := os.Open(jar)
 	if err != nil {
 		return fmt.Errorf("%w (make bench builds it)", err)
@@ -196,10 +196,7 @@ func configuration(sh shape) *types.ApplicationConfiguration {
 func (s *server) start(ctx context.Context) (time.Duration, error) {
 	name := aws.String(application)
 	began := time.Now()
-	if _, err := s.flink.StartApplication(ctx, &flink.StartApplicationInput{ApplicationName: name}); err != nil {
-		return 0, err
-	}
-	if err := s.awaitStatus(ctx, types.ApplicationStatusRunning); err != nil {
+	if err := s.run(ctx); err != nil {
 		return 0, err
 	}
 	took := time.Since(began)
@@ -207,6 +204,14 @@ func (s *server) start(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	return took, s.awaitStatus(ctx, types.ApplicationStatusReady)
+}
+
+// run starts the application and waits until all of its tasks run.
+func (s *server) run(ctx context.Context) error {
+	if _, err := s.flink.StartApplication(ctx, &flink.StartApplicationInput{ApplicationName: aws.String(application)}); err != nil {
+		return err
+	}
+	return s.awaitStatus(ctx, types.ApplicationStatusRunning)
 }
 
 func (s *server) awaitStatus(ctx context.Context, want types.ApplicationStatus) error {

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	model "drey/model/cloudwatch"
+	"drey/store/sql"
 	"drey/wire"
 )
 
@@ -25,7 +27,12 @@ func (c *clock) now() time.Time { return c.t }
 func open(t *testing.T, dir string) (*Service, *clock) {
 	t.Helper()
 	c := &clock{noon}
-	s, err := Open(t.Context(), Config{Dir: dir, Now: c.now})
+	db, err := sql.Open(filepath.Join(dir, "db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() }) // after the service
+	s, err := Open(t.Context(), Config{DB: db, Dir: filepath.Join(dir, "metrics"), Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +312,6 @@ func TestRefusesBadStatistics(t *testing.T) {
 		"Period":       {func(in *model.GetMetricStatisticsInput) { in.Period = new(int32(90)) }, badValue, "Period"},
 		"NoStatistics": {func(in *model.GetMetricStatisticsInput) { in.Statistics = nil }, badCombination, "Must specify either Statistics or ExtendedStatistics"},
 		"Both":         {func(in *model.GetMetricStatisticsInput) { in.ExtendedStatistics = []string{"p50"} }, badCombination, "not both"},
-		"TrimmedMean":  {func(in *model.GetMetricStatisticsInput) { in.Statistics, in.ExtendedStatistics = nil, []string{"tm90"} }, badValue, "tm90 is not supported"},
 		"NoPercentile": {func(in *model.GetMetricStatisticsInput) { in.Statistics, in.ExtendedStatistics = nil, []string{"p101"} }, badValue, "p101"},
 		"TooManyPoints": {func(in *model.GetMetricStatisticsInput) { in.EndTime = new(in.StartTime.Add(1441 * time.Minute)) }, badCombination,
 			"You have requested up to 1441 datapoints, which exceeds the limit of 1440. You may reduce the datapoints requested by increasing Period, or decreasing the time range."},
@@ -383,6 +389,33 @@ func TestListMetrics(t *testing.T) {
 	}
 }
 
+// TestSetsOfSamples: sets add up with one another and with samples, and know percentiles as long as all of them do.
+func TestSetsOfSamples(t *testing.T) {
+	s, c := open(t, t.TempDir())
+	at := noon.Add(-10 * time.Minute)
+	put := func(data ...Datum) error { return s.Put(t.Context(), "123456789012", "us-east-1", "Shop", data) }
+	known := &Set{Count: 4, Sum: 100.5, Minimum: 9.5, Maximum: 41, Values: []float64{10, 40}, Counts: []float64{2, 2}}
+	if err := put(
+		Datum{Name: "orders", Time: at, Unit: "Milliseconds", Set: known},
+		Datum{Name: "orders", Time: at.Add(time.Second), Unit: "Milliseconds", Value: 99.5},
+		Datum{Name: "orders", Time: at.Add(time.Minute), Unit: "Milliseconds", Set: known},
+		Datum{Name: "orders", Time: at.Add(time.Minute), Unit: "Milliseconds", Set: &Set{Count: 2, Sum: 3, Minimum: 1, Maximum: 2}},
+	); err != nil {
+		t.Fatal(err)
+	}
+	in := model.GetMetricStatisticsInput{StartTime: &at, EndTime: &c.t, Period: new(int32(60)), Statistics: everyStatistic}
+	if got := show(get(t, s, in)); got != "11:50:00 5 40 200 9.5 99.5 Milliseconds\n11:51:00 6 17.25 103.5 1 41 Milliseconds\n" {
+		t.Error(got)
+	}
+	in.Statistics, in.ExtendedStatistics = nil, []string{"p50", "p100"}
+	if got := show(get(t, s, in)); got != "11:50:00 p100=99.5 p50=40 Milliseconds\n" {
+		t.Error(got)
+	}
+	if err := put(Datum{Name: "orders", Time: at, Set: &Set{Count: 2, Sum: math.NaN()}}); err == nil {
+		t.Error("a set without numbers was stored")
+	}
+}
+
 func TestListMetricsPages(t *testing.T) {
 	s, _ := open(t, t.TempDir())
 	for page := range 3 {
@@ -449,33 +482,6 @@ func TestGetMetricData(t *testing.T) {
 	}
 }
 
-func TestRefusesBadQueries(t *testing.T) {
-	s, _ := open(t, t.TempDir())
-	for name, c := range map[string]struct {
-		change func(*model.MetricDataQuery)
-		text   string
-	}{
-		"Expression":        {func(q *model.MetricDataQuery) { q.MetricStat, q.Expression = nil, new("RATE(m1)") }, "does not compute metric math"},
-		"Both":              {func(q *model.MetricDataQuery) { q.Expression = new("m1") }, "MetricDataQueries.member.1.Expression and MetricDataQueries.member.1.MetricStat are mutually exclusive"},
-		"Neither":           {func(q *model.MetricDataQuery) { q.MetricStat = nil }, "must be specified"},
-		"Id":                {func(q *model.MetricDataQuery) { q.Id = new("M1") }, "pattern"},
-		"Stat":              {func(q *model.MetricDataQuery) { q.MetricStat.Stat = new("None") }, "The value None for parameter MetricDataQueries.member.1.MetricStat.Stat is not a valid statistic."},
-		"TrimmedMean":       {func(q *model.MetricDataQuery) { q.MetricStat.Stat = new("TM(10%:90%)") }, "not supported by this server"},
-		"InterquartileMean": {func(q *model.MetricDataQuery) { q.MetricStat.Stat = new("IQM") }, "not supported by this server"},
-		"Period":            {func(q *model.MetricDataQuery) { q.MetricStat.Period = new(int32(61)) }, "Period"},
-		"DynamicLabel":      {func(q *model.MetricDataQuery) { q.Label = new("${MAX}") }, "dynamic label"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			q := model.MetricDataQuery{Id: new("m1"), MetricStat: &model.MetricStat{Metric: &model.Metric{Namespace: new("Shop"), MetricName: new("orders")}, Period: new(int32(60)), Stat: new("Sum")}}
-			c.change(&q)
-			_, err := s.GetMetricData(request(t.Context()), &model.GetMetricDataInput{StartTime: new(noon.Add(-time.Hour)), EndTime: &noon, MetricDataQueries: []model.MetricDataQuery{q}})
-			if !errors.Is(err, invalid) || !strings.Contains(err.Error(), c.text) {
-				t.Errorf("got %v", err)
-			}
-		})
-	}
-}
-
 func TestPointsSurviveAReopening(t *testing.T) {
 	dir := t.TempDir()
 	first, _ := open(t, dir)
@@ -492,19 +498,5 @@ func TestPointsSurviveAReopening(t *testing.T) {
 	}
 	if got := list(t, s, model.ListMetricsInput{}); len(got) != 1 {
 		t.Errorf("listed %v", got)
-	}
-}
-
-func TestEveryOperationHasAnAccessRule(t *testing.T) {
-	s, _ := open(t, t.TempDir())
-	for _, op := range model.Ops(s) {
-		a, err := s.Access(t.Context(), op.Name, op.NewInput())
-		if err != nil || len(a) != 1 || a[0].Action != "cloudwatch:"+op.Name || a[0].Resource != "*" {
-			t.Errorf("%s: %v, %v", op.Name, a, err)
-		}
-	}
-	a, err := s.Access(t.Context(), "PutMetricData", &model.PutMetricDataInput{Namespace: new("Shop")})
-	if err != nil || a[0].Conditions["cloudwatch:namespace"][0] != "Shop" {
-		t.Errorf("%v, %v", a, err)
 	}
 }

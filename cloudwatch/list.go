@@ -25,6 +25,9 @@ var recently = map[model.RecentlyActive]time.Duration{"": listed, model.Recently
 func (s *Service) ListMetrics(ctx context.Context, in *model.ListMetricsInput) (*model.ListMetricsOutput, error) {
 	r := wire.FromContext(ctx)
 	out := &model.ListMetricsOutput{Metrics: []model.Metric{}}
+	if deref(in.IncludeLinkedAccounts) {
+		return nil, model.InvalidParameterValueException.Errorf("The parameter IncludeLinkedAccounts is not supported: this server has no cross-account observability.")
+	}
 	if in.OwningAccount != nil && *in.OwningAccount != r.Account {
 		return out, nil
 	}
@@ -48,9 +51,6 @@ func (s *Service) ListMetrics(ctx context.Context, in *model.ListMetricsInput) (
 		}
 		last = append(last[:0], key...)
 		out.Metrics = append(out.Metrics, metricOf(found))
-		if deref(in.IncludeLinkedAccounts) {
-			out.OwningAccounts = append(out.OwningAccounts, r.Account)
-		}
 		return nil
 	})
 	return out, err

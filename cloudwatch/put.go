@@ -12,13 +12,36 @@ import (
 	"drey/wire"
 )
 
-// Datum is one sample that the server itself reports.
+// Datum is one sample, or a set of samples, that the server itself reports.
 type Datum struct {
 	Name       string
 	Dimensions []Dimension
 	Time       time.Time
 	Value      float64 // finite
+	Set        *Set    // if not nil, instead of Value
 	Unit       string  // of StandardUnit; "" = None
+}
+
+// Set is what is known of samples. All numbers are finite, and Count is not 0.
+type Set struct {
+	Count, Sum, Minimum, Maximum float64
+	// Values are about the samples and Counts how many there are of each; without them, the set has no percentiles.
+	Values, Counts []float64
+}
+
+func (d Datum) bucket() bucket {
+	if d.Set == nil {
+		return sample(d.Value, 1)
+	}
+	b := statisticSet(d.Set.Count, d.Set.Sum, d.Set.Minimum, d.Set.Maximum)
+	if b.opaque && len(d.Set.Values) > 0 {
+		b.opaque = false
+		for i, v := range d.Set.Values {
+			b.values = append(b.values, valueCount{v, d.Set.Counts[i]})
+		}
+		b = b.round()
+	}
+	return b
 }
 
 // point is a bucket of samples on its way into the store.
@@ -34,12 +57,13 @@ type point struct {
 func (s *Service) Put(_ context.Context, account, region, namespace string, data []Datum) error {
 	points := make([]point, len(data))
 	for i, d := range data {
-		if math.IsNaN(d.Value) || math.IsInf(d.Value, 0) {
-			return fmt.Errorf("put %s: %v is no sample", d.Name, d.Value)
+		b := d.bucket()
+		if math.IsNaN(b.sum) || math.IsInf(b.sum, 0) {
+			return fmt.Errorf("put %s: %v is no sample", d.Name, b.sum)
 		}
 		points[i] = point{
 			series: newSeries(account, region, namespace, d.Name, d.Dimensions),
-			at:     d.Time.Unix(), unit: unitOf(model.StandardUnit(d.Unit)), bucket: sample(d.Value, 1),
+			at:     d.Time.Unix(), unit: unitOf(model.StandardUnit(d.Unit)), bucket: b,
 		}
 	}
 	return s.store(points)

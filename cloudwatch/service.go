@@ -10,20 +10,37 @@ import (
 
 	model "drey/model/cloudwatch"
 	"drey/store/kv"
-	"drey/wire"
+	"drey/store/sql"
 )
 
 // Config is what a Service needs.
 type Config struct {
+	DB  *sql.DB          // of alarms and dashboards
 	Dir string           // the points are below it; made at the first use
 	Log *slog.Logger     // nil = slog.Default
 	Now func() time.Time // nil = time.Now
+
+	// Act carries out an action of an alarm; ErrNoAction for what it does not know. nil = there are no actions.
+	Act func(context.Context, Action) error
+	// RoleOf names the role that an action is carried out with, "" = none. Who gives an alarm such an action must be
+	// allowed to pass the role. An action that cannot be understood is an error. nil = no action has a role.
+	RoleOf func(actionARN string) (string, error)
 }
 
-// Service is the metrics of all accounts and regions.
+// Service is the metrics, alarms and dashboards of all accounts and regions.
 type Service struct {
-	kv  *kv.DB
-	now func() time.Time
+	db     *sql.DB
+	kv     *kv.DB
+	log    *slog.Logger
+	now    func() time.Time
+	act    func(context.Context, Action) error
+	roleOf func(string) (string, error)
+
+	changing sync.Mutex    // held while alarms change
+	poked    chan struct{} // alarms have changed
+	queued   chan struct{} // actions may wait
+	stop     context.CancelFunc
+	done     chan struct{} // closed when the evaluator has ended
 
 	mu    sync.Mutex
 	noted map[seriesID]int64 // when the index was last told of a series' points, Unix seconds
@@ -32,20 +49,36 @@ type Service struct {
 
 var _ model.API = (*Service)(nil)
 
-// Open opens nothing yet: the store opens at the first use.
-func Open(_ context.Context, c Config) (*Service, error) {
+// Open brings the tables up to date and starts the evaluator of alarms. The store of points opens at the first use.
+func Open(ctx context.Context, c Config) (*Service, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{
-		kv:    kv.New(kv.Config{Dir: c.Dir, Log: c.Log, Merge: merge}),
-		now:   c.Now,
-		noted: map[seriesID]int64{},
-	}, nil
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if err := c.DB.Migrate(ctx, "cloudwatch", migrations); err != nil {
+		return nil, err
+	}
+	s := &Service{
+		db: c.DB, kv: kv.New(kv.Config{Dir: c.Dir, Log: c.Log, Merge: merge}), log: c.Log, now: c.Now, act: c.Act, roleOf: c.RoleOf,
+		noted: map[seriesID]int64{}, poked: make(chan struct{}, 1), queued: make(chan struct{}, 1), done: make(chan struct{}),
+	}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	go func() {
+		defer close(s.done)
+		s.run(run)
+	}()
+	return s, nil
 }
 
-// Close closes the files.
-func (s *Service) Close() error { return s.kv.Close() }
+// Close ends the evaluator and closes the files.
+func (s *Service) Close() error {
+	s.stop()
+	<-s.done
+	return s.kv.Close()
+}
 
 // merge folds what was put under one key.
 func merge(key []byte, operands [][]byte) ([]byte, error) {
@@ -74,27 +107,6 @@ func latest(operands [][]byte) []byte {
 
 func encodeTime(at int64) []byte    { return binary.BigEndian.AppendUint64(nil, uint64(at)) }
 func decodeTime(value []byte) int64 { return int64(binary.BigEndian.Uint64(value)) }
-
-// Access names the permission of each operation. Metrics have no ARNs: the resource is always "*".
-func (s *Service) Access(_ context.Context, op string, in any) ([]wire.Access, error) {
-	a, ok := actions[op]
-	if !ok {
-		return nil, fmt.Errorf("cloudwatch: no access rule for %s", op)
-	}
-	access := wire.Access{Action: a, Resource: "*"}
-	if p, ok := in.(*model.PutMetricDataInput); ok && p.Namespace != nil {
-		access.Conditions = map[string][]string{"cloudwatch:namespace": {*p.Namespace}}
-	}
-	return []wire.Access{access}, nil
-}
-
-// actions are as in the Service Authorization Reference, "Actions, resources, and condition keys for Amazon CloudWatch".
-var actions = map[string]string{
-	"GetMetricData":       "cloudwatch:GetMetricData",
-	"GetMetricStatistics": "cloudwatch:GetMetricStatistics",
-	"ListMetrics":         "cloudwatch:ListMetrics",
-	"PutMetricData":       "cloudwatch:PutMetricData",
-}
 
 func deref[T any](p *T) (v T) {
 	if p != nil {

@@ -52,15 +52,11 @@ func checkStatistics(in *model.GetMetricStatisticsInput) (map[string]stat, error
 	}
 	extended := map[string]stat{}
 	for _, name := range in.ExtendedStatistics {
-		f, ok := percentileStat(name)
-		switch {
-		case ok:
-			extended[name] = f
-		case trimmedName.MatchString(name):
-			return nil, badValue.Errorf("The extended statistic %s is not supported by this server; percentiles (p0 to p100) are.", name)
-		default:
+		f, ok := extendedStat(name)
+		if !ok {
 			return nil, badValue.Errorf("The value %s for parameter ExtendedStatistics is not supported.", name)
 		}
+		extended[name] = f
 	}
 	return extended, nil
 }

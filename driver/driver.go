@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -14,12 +15,13 @@ var ErrNoCluster = errors.New("driver: no such cluster")
 
 // Cluster is one Flink session cluster, wanted in whole.
 type Cluster struct {
-	ID                   string  // stable and path-safe
-	Runtime              string  // "FLINK-1_18"
-	TaskManagers         int     // processes
-	SlotsPerTaskManager  int     // task slots of each
-	MemoryPerTaskManager int64   // bytes of process memory of each
-	CPUPerTaskManager    float64 // cores of each
+	ID                   string   // stable and path-safe
+	Runtime              string   // "FLINK-1_18"
+	TaskManagers         int      // processes
+	Keep                 []string // TaskManagers that are among them, by name, whatever their number
+	SlotsPerTaskManager  int      // task slots of each
+	MemoryPerTaskManager int64    // bytes of process memory of each
+	CPUPerTaskManager    float64  // cores of each
 
 	Configuration map[string]string // Flink options; the driver adds addresses, ports and directories
 	Properties    []byte            // content of /etc/flink/application_properties.json
@@ -44,6 +46,18 @@ type Python struct {
 type Handle struct {
 	Driver string          `json:"driver"`
 	Data   json.RawMessage `json:"data"`
+}
+
+// Workers names the TaskManagers that are wanted: those to keep, and of all others the first. name gives that of a number, from
+// 1 on.
+func (c Cluster) Workers(name func(int) string) []string {
+	names := slices.Clone(c.Keep[:min(len(c.Keep), c.TaskManagers)])
+	for i := 1; len(names) < c.TaskManagers; i++ {
+		if n := name(i); !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	return names
 }
 
 // Role is what a Flink process does.

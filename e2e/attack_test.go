@@ -29,8 +29,8 @@ func (s *server) memory() int {
 
 // TestSubscribersThatDoNotRead must neither fill the server's memory nor hold up one that reads.
 func TestSubscribersThatDoNotRead(t *testing.T) {
-	const records, stuck = 160, 10 // of 1 MiB
-	s := serve(t, unlimited(t)...)
+	const records, stuck = 320, 10 // of 1 MiB
+	s := serve(t, "--kinesis-limits", "off")
 	stream := s.makeStream("orders", 1)
 	shard := stream.Shards[0].ShardId
 	for i := range stuck {

@@ -75,13 +75,25 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
+// browser is Chromium, or what is like it.
+func browser(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("there is no Chromium; scripts/setup.sh tests installs it")
+	return ""
+}
+
 // rendered is what a page shows in a browser, as HTML. A screenshot of it stays in .cache/e2e.
 func (s *server) rendered(link string) string {
 	s.t.Helper()
 	picture := filepath.Join(cache, "e2e", "dashboard.png")
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+	cmd := exec.CommandContext(ctx, browser(s.t), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
 		"--user-data-dir="+s.t.TempDir(), "--window-size=1400,900", "--virtual-time-budget=5000", "--timeout=20000", "--dump-dom", "--screenshot="+picture, link)
 	cmd.WaitDelay = time.Second // its children hold on to its output
 	var stderr bytes.Buffer

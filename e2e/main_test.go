@@ -58,7 +58,7 @@ func prepare() error {
 }
 
 // build makes the jars of a Maven project unless they are there and newer than all of its sources; made is one of them.
-func build(project, made string) error {
+func build(project, made string, flags ...string) error {
 	jar, err := os.Stat(filepath.Join(project, "target", made))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -80,7 +80,7 @@ func build(project, made string) error {
 	if !old {
 		return nil
 	}
-	return command(project, "mvn", "--quiet", "--batch-mode", "package", "-DskipTests")
+	return command(project, "mvn", append([]string{"--quiet", "--batch-mode", "package", "-DskipTests"}, flags...)...)
 }
 
 // allowLowPorts lets an ordinary user's server take ports 53, 80 and 443 of a loopback address.

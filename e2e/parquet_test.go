@@ -19,7 +19,21 @@ func (s *server) parquetJob() string {
 	return filepath.Join(project, "target", "parquetjob.jar")
 }
 
-// TestParquet writes Parquet files to S3 with a bounded job, and reads them back with another.
+// areParquet looks at the objects below a prefix.
+func (s *server) areParquet(prefix string) {
+	s.t.Helper()
+	keys := strings.Fields(s.aws("s3api", "list-objects-v2", "--bucket", "lake", "--prefix", prefix, "--query", "Contents[].Key", "--output", "text"))
+	for _, key := range keys {
+		if body := s.aws("s3", "cp", "s3://lake/"+key, "-"); !strings.HasPrefix(body, "PAR1") || !strings.HasSuffix(body, "PAR1") {
+			s.t.Errorf("%s, of %d bytes, is no file of Parquet", key, len(body))
+		}
+	}
+	if len(keys) == 0 {
+		s.t.Fatalf("no file was written below %s", prefix)
+	}
+}
+
+// TestParquet writes Parquet files to S3 with a bounded job and reads them back with another, both in SQL, too.
 func TestParquet(t *testing.T) {
 	s := serve(t)
 	s.makeRole("app")
@@ -27,24 +41,29 @@ func TestParquet(t *testing.T) {
 	o := createOptions{jar: s.parquetJob(), checkpointInterval: time.Second}
 	o.groups = map[string]map[string]string{"prices": {"to": "s3://lake/prices"}}
 	s.create("writer", o).runToItsEnd()
-	keys := strings.Fields(s.aws("s3api", "list-objects-v2", "--bucket", "lake", "--query", "Contents[].Key", "--output", "text"))
-	for _, key := range keys {
-		if body := s.aws("s3", "cp", "s3://lake/"+key, "-"); !strings.HasSuffix(key, ".parquet") || !strings.HasPrefix(body, "PAR1") || !strings.HasSuffix(body, "PAR1") {
-			t.Errorf("%s, of %d bytes, is no file of Parquet", key, len(body))
-		}
-	}
-	if len(keys) == 0 {
-		t.Fatal("no file was written")
-	}
-
-	o.groups = map[string]map[string]string{"prices": {"from": "s3://lake/prices", "to": "s3://lake/text"}}
-	s.create("reader", o).runToItsEnd()
+	s.areParquet("prices/")
 	var wanted []string
 	for n := 1; n <= 100; n++ {
 		wanted = append(wanted, fmt.Sprintf("S%d,%d", n, n*n))
 	}
 	slices.Sort(wanted)
-	if lines := s.objects("lake", "text/"); !slices.Equal(lines, wanted) {
-		t.Errorf("%d rows were read back, expected 100: %v", len(lines), lines)
+	rows := func(prefix string) {
+		t.Helper()
+		if lines := s.objects("lake", prefix); !slices.Equal(lines, wanted) {
+			t.Errorf("%d rows are below %s, expected 100: %v", len(lines), prefix, lines)
+		}
 	}
+	o.groups = map[string]map[string]string{"prices": {"from": "s3://lake/prices", "to": "s3://lake/text"}}
+	s.create("reader", o).runToItsEnd()
+	rows("text/")
+
+	table := func(name, format string) string {
+		return fmt.Sprintf("CREATE TABLE %s (symbol STRING, cents BIGINT) WITH ('connector'='filesystem', 'path'='s3://lake/%[1]s', 'format'='%[2]s');", name, format)
+	}
+	o.groups = map[string]map[string]string{"prices": {"sql": table("prices", "parquet") + table("copied", "parquet") + "INSERT INTO copied SELECT * FROM prices"}}
+	s.create("copies", o).runToItsEnd()
+	s.areParquet("copied/")
+	o.groups = map[string]map[string]string{"prices": {"sql": table("copied", "parquet") + table("lines", "csv") + "INSERT INTO lines SELECT * FROM copied"}}
+	s.create("prints", o).runToItsEnd()
+	rows("lines/")
 }

@@ -61,12 +61,12 @@ func TestRuntimes(t *testing.T) {
 	a.runsOn("FLINK-1_18", "1.18.1")
 	n := 2 * slack
 	a.await("some counting", time.Minute, func() bool { _, highest := a.counts(time.Time{}); return highest > n })
+	_, early := a.counts(time.Time{})
 	a.aws("kinesisanalyticsv2", "create-application-snapshot", "--application-name", a.name, "--snapshot-name", "of-1-18")
 	a.await("the snapshot", time.Minute, func() bool {
 		return a.aws("kinesisanalyticsv2", "describe-application-snapshot", "--application-name", a.name, "--snapshot-name", "of-1-18",
 			"--query", "SnapshotDetails.SnapshotStatus", "--output", "text") == "READY"
 	})
-	_, early := a.counts(time.Time{})
 
 	s.run("from 1.18 to 1.20", func(t *testing.T) { n = a.carried("FLINK-1_20", "1.20.5") })
 	s.run("later state is not for 1.18", func(t *testing.T) {

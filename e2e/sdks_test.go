@@ -53,7 +53,7 @@ func (s *server) java(class string, args ...string) {
 
 // TestStreamsBySDKs has AWS's SDKs and the two Kinesis libraries carry records through streams; each program checks what it gets.
 func TestStreamsBySDKs(t *testing.T) {
-	s := serve(t, unlimited(t)...)
+	s := serve(t, "--kinesis-limits", "off")
 	s.run("Python", func(*testing.T) {
 		s.tool(filepath.Join(cache, "venv", "bin", "python"), filepath.Join(root, "e2e", "streams.py"))
 	})

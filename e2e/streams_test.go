@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
-	"os/exec"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -193,17 +191,4 @@ func checkShard(t *testing.T, shard types.Shard, told map[string]string, records
 			t.Errorf("%s does not belong to %s", *r.PartitionKey, *shard.ShardId)
 		}
 	}
-}
-
-// unlimited are the flags of a server whose streams take what a machine can give.
-func unlimited(t *testing.T) []string {
-	t.Helper()
-	help, err := exec.CommandContext(t.Context(), program, "serve", "--help").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(help), "--kinesis-limits") {
-		return nil
-	}
-	return []string{"--kinesis-limits", "off"}
 }

@@ -15,7 +15,7 @@ import (
 // call is one request on its way.
 type call struct {
 	*Handler
-	w       http.ResponseWriter
+	w       *pacedAnswer
 	r       *http.Request
 	req     *wire.Request
 	service *wire.Service
@@ -247,5 +247,5 @@ func (c *call) send(body []byte) {
 	if c.dialect == rpcV2 {
 		head.Set("smithy-protocol", "rpc-v2-cbor")
 	}
-	c.write(body)
+	_, _ = c.w.Write(body) // the caller is gone if this fails
 }

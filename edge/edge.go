@@ -85,8 +85,8 @@ type secureKey struct{}
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(r.Context()) // a copy: the HTTP server keeps the body that it made
-	body := paced(w, r)
-	if h.internal(w, r) {
+	body, answer := paced(w, r)
+	if h.internal(answer, r) {
 		return
 	}
 	secure, _ := r.Context().Value(secureKey{}).(bool)
@@ -95,7 +95,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	req.SourceIP, _, _ = net.SplitHostPort(r.RemoteAddr)
 	r = r.WithContext(wire.WithRequest(r.Context(), req))
-	c := &call{Handler: h, w: w, r: r, req: req, pace: body}
+	c := &call{Handler: h, w: answer, r: r, req: req, pace: body}
 	c.serve()
 	if h.Log.Enabled(r.Context(), slog.LevelDebug) {
 		h.Log.Debug("request", "id", req.ID, "service", req.Service, "operation", req.Op, "principal", req.Principal.ARN, "took", h.Now().Sub(req.Time))
@@ -103,7 +103,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // internal serves the paths that are the server's own.
-func (h *Handler) internal(w http.ResponseWriter, r *http.Request) bool {
+func (h *Handler) internal(w *pacedAnswer, r *http.Request) bool {
 	host, _, _ := strings.Cut(r.Host, ":")
 	switch {
 	case host == TelemetryHost:
@@ -114,6 +114,7 @@ func (h *Handler) internal(w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, "{\"status\":\"ok\"}\n") // the caller is gone if this fails
 	case h.Dashboards != nil && strings.HasPrefix(r.URL.Path, DashboardPrefix):
+		w.patience = pause // Flink may pause in an answer as well
 		h.Dashboards.ServeHTTP(w, r)
 	case strings.HasPrefix(r.URL.Path, "/_drey/"):
 		http.NotFound(w, r)
@@ -123,12 +124,12 @@ func (h *Handler) internal(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-func (h *Handler) telemetry(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) telemetry(w *pacedAnswer, r *http.Request) {
 	if h.Telemetry == nil || r.Method != http.MethodPost {
 		w.WriteHeader(http.StatusNoContent) // the reporter pings before it writes
 		return
 	}
-	err := h.Telemetry(r.Context(), r.URL.Query().Get("db"), http.MaxBytesReader(w, r.Body, maxTelemetry))
+	err := h.Telemetry(r.Context(), r.URL.Query().Get("db"), http.MaxBytesReader(w.ResponseWriter, r.Body, maxTelemetry))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return

@@ -33,8 +33,7 @@ func eventStream(out any) wire.EventStream {
 func (c *call) sendEvents(stream wire.EventStream, out any) {
 	c.w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")
 	c.w.Header().Set("x-amzn-RequestId", c.req.ID)
-	e := &eventWriter{w: c.w, control: http.NewResponseController(c.w), enc: eventstream.NewEncoder()}
-	defer e.control.SetWriteDeadline(time.Time{}) // the connection may serve other requests
+	e := &eventWriter{w: c.w.ResponseWriter, control: c.w.control, enc: eventstream.NewEncoder()}
 	e.mustBeTaken()
 	if err := e.write("event", ":event-type", "initial-response", awsjson.Encode(out)); err != nil {
 		return // the caller is gone
@@ -42,6 +41,7 @@ func (c *call) sendEvents(stream wire.EventStream, out any) {
 	_ = e.control.SetWriteDeadline(time.Time{}) // a connection that is gone fails the write
 	err := stream(c.r.Context(), e.send)
 	e.cuts.Wait()
+	e.mustBeTaken() // the end of the body as well, which the HTTP server writes
 	if err == nil || c.r.Context().Err() != nil {
 		return
 	}
@@ -49,7 +49,6 @@ func (c *call) sendEvents(stream wire.EventStream, out any) {
 	if internal {
 		c.Log.Error("event stream failed", "id", c.req.ID, "operation", c.req.Op, "error", err)
 	}
-	e.mustBeTaken()
 	_ = e.write("exception", ":exception-type", problem.Code, jsonError(problem)) // the caller is gone if this fails
 }
 

@@ -66,6 +66,7 @@ func newServer(l net.Listener, h http.Handler, secure bool) *Server {
 	s := &Server{l: l, http: http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		Protocols: new(http.Protocols),
+		HTTP2:     &http.HTTP2Config{WriteByteTimeout: stall}, // the deadlines of its streams can not end a write that they share
 		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
 			return context.WithValue(ctx, secureKey{}, secure)
 		},

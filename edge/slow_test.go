@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"drey/edge"
 	"drey/edge/edgetest"
@@ -130,6 +132,30 @@ func TestAByteASecond(t *testing.T) {
 			})
 		})
 	}
+}
+
+// drip is a body of a byte a second.
+type drip struct{}
+
+func (drip) Read(b []byte) (int, error) {
+	time.Sleep(time.Second)
+	b[0] = ' '
+	return 1, nil
+}
+
+func TestAByteASecondOverHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := slow(t, nil, services()...)
+		transport := over(p, true)
+		defer transport.CloseIdleConnections()
+		r := listStreams(t, "http://kinesis/", "Kinesis_20131202.ListStreams")
+		r.Body, r.ContentLength = io.NopCloser(drip{}), 100000
+		began := time.Now()
+		status, body, _ := do(t, &http.Client{Transport: transport}, r)
+		if took := time.Since(began); status != 408 || !strings.Contains(body, "RequestTimeoutException") || took > 22*time.Second {
+			t.Errorf("after %v: %d %s", took, status, body)
+		}
+	})
 }
 
 // blob is an S3 that takes objects.
@@ -258,9 +284,7 @@ func TestASubscriberThatDoesNotRead(t *testing.T) {
 				f := flood{make(chan error, 1)}
 				p := slow(t, nil, wire.NewService(kinesis.Model, []wire.Op{wire.NewOp("SubscribeToShard", "POST", "/", 0, f.SubscribeToShard)},
 					func(context.Context, string, any) ([]wire.Access, error) { return nil, nil }))
-				transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return p.dial(), nil }, Protocols: new(http.Protocols)}
-				transport.Protocols.SetHTTP1(!http2)
-				transport.Protocols.SetUnencryptedHTTP2(http2)
+				transport := over(p, http2)
 				defer transport.CloseIdleConnections()
 				r := subscribeRequest(t)
 				began := time.Now()
@@ -278,6 +302,131 @@ func TestASubscriberThatDoesNotRead(t *testing.T) {
 			})
 		})
 	}
+}
+
+// unread are requests that are answered in each of the edge's ways.
+var unread = map[string][2]string{"Answer": {"GET", "/_drey/health"}, "Refusal": {"POST", "/?Action=GetCallerIdentity"}, "S3": {"GET", "/bucket"}, "NotFound": {"GET", "/_drey/no"}}
+
+// TestAnswersWithoutAWindow: over HTTP/2 an answer, however short, is given up when the client grants no window for it.
+func TestAnswersWithoutAWindow(t *testing.T) {
+	for name, request := range unread {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				conn := slow(t, nil, append(services(), objects(nil))...).dial()
+				defer conn.Close()
+				began := time.Now()
+				go func() {
+					_, _ = io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+					f := http2.NewFramer(conn, nil)
+					var fields bytes.Buffer
+					e := hpack.NewEncoder(&fields)
+					for _, h := range [][2]string{{":method", request[0]}, {":path", request[1]}, {":scheme", "http"}, {":authority", "a"}} {
+						_ = e.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]})
+					}
+					_ = f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+					_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: fields.Bytes(), EndStream: true, EndHeaders: true})
+				}()
+				f := http2.NewFramer(nil, conn)
+				for {
+					frame, err := f.ReadFrame()
+					if err != nil {
+						t.Fatal(err)
+					}
+					switch frame := frame.(type) {
+					case *http2.DataFrame:
+						t.Fatalf("data without a window: %q", frame.Data())
+					case *http2.RSTStreamFrame:
+						if took := time.Since(began); took != 20*time.Second {
+							t.Errorf("given up after %v", took)
+						}
+						return
+					}
+					if time.Since(began) > time.Minute {
+						t.Fatal("the answer is held")
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestConnectionsThatAreNotRead are closed, over HTTP/1.1 and, where all streams share what the socket does not take, HTTP/2.
+func TestConnectionsThatAreNotRead(t *testing.T) {
+	closed := func(t *testing.T, conn net.Conn, text string, within time.Duration) {
+		t.Helper()
+		defer conn.Close()
+		_, _ = io.WriteString(conn, text)
+		time.Sleep(within)
+		synctest.Wait()
+		if _, err := conn.Write([]byte("x")); err == nil {
+			t.Error("the connection stands")
+		}
+	}
+	for name, request := range unread {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := slow(t, nil, append(services(), objects(nil))...)
+				closed(t, p.dial(), request[0]+" "+request[1]+" HTTP/1.1\r\nHost: a\r\n\r\n", 21*time.Second)
+			})
+		})
+	}
+	t.Run("HTTP2", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			closed(t, slow(t, nil, services()...).dial(), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", 31*time.Second)
+		})
+	})
+}
+
+// objects is an S3 of which each object has that body.
+func objects(body []byte) *wire.Service {
+	get := func(context.Context, *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
+		return &s3.GetObjectOutput{Body: io.NopCloser(io.LimitReader(bytes.NewReader(body), int64(len(body)))), ContentLength: new(int64(len(body)))}, nil
+	}
+	return wire.NewService(s3.Model, []wire.Op{wire.NewOp("GetObject", "GET", "/{Bucket}/{Key+}?x-id=GetObject", 0, get)},
+		func(context.Context, string, any) ([]wire.Access, error) { return nil, nil })
+}
+
+// TestPausesWithinAnObject: who reads an object may pause for less than five minutes, again and again.
+func TestPausesWithinAnObject(t *testing.T) {
+	for name, isHTTP2 := range map[string]bool{"HTTP1": false, "HTTP2": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const size = 10 << 20
+				p := slow(t, nil, objects(make([]byte, size)))
+				transport := over(p, isHTTP2)
+				defer transport.CloseIdleConnections()
+				read := func(pause time.Duration) (n int64, err error) {
+					r, _ := http.NewRequestWithContext(t.Context(), "GET", "http://s3/bucket/key", nil)
+					resp, err := (&http.Client{Transport: transport}).Do(r)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer resp.Body.Close()
+					for err == nil {
+						var m int64
+						m, err = io.CopyN(io.Discard, resp.Body, 2<<20)
+						n += m
+						time.Sleep(pause)
+					}
+					return n, err
+				}
+				if n, err := read(4 * time.Minute); n != size || err != io.EOF {
+					t.Errorf("read %d: %v", n, err)
+				}
+				if n, err := read(6 * time.Minute); n == size || err == io.EOF {
+					t.Errorf("read %d: %v", n, err)
+				}
+			})
+		})
+	}
+}
+
+// over is a client's way to p.
+func over(p *pipes, http2 bool) *http.Transport {
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return p.dial(), nil }, Protocols: new(http.Protocols)}
+	transport.Protocols.SetHTTP1(!http2)
+	transport.Protocols.SetUnencryptedHTTP2(http2)
+	return transport
 }
 
 func subscribeRequest(t *testing.T) *http.Request {

@@ -18,6 +18,9 @@ import (
 // ErrNotFound is answered for a job or a trigger that the JobManager does not know.
 var ErrNotFound = errors.New("flink: not found")
 
+// ErrCheckpoint says that a checkpoint could not be completed.
+var ErrCheckpoint = errors.New("flink: no checkpoint")
+
 const (
 	callTimeout  = 5 * time.Second
 	pollInterval = 50 * time.Millisecond
@@ -137,9 +140,12 @@ func (c *Client) RunJar(ctx context.Context, jar string, r Run) error {
 
 // Job is the state of a job.
 type Job struct {
+	ID       string `json:"jid"`
 	State    string `json:"state"`
 	Vertices []struct {
+		ID          string         `json:"id"`
 		Parallelism int            `json:"parallelism"`
+		Max         int            `json:"maxParallelism"`
 		Tasks       map[string]int `json:"tasks"`
 	} `json:"vertices"`
 }
@@ -153,6 +159,25 @@ func (j *Job) Tasks() (all, running int) {
 	return all, running
 }
 
+// Parallelism is that of each vertex.
+func (j *Job) Parallelism() map[string]int {
+	all := map[string]int{}
+	for _, v := range j.Vertices {
+		all[v.ID] = v.Parallelism
+	}
+	return all
+}
+
+// MaxParallelism is the lowest of the vertices' maximum parallelisms, those apart that can have but one subtask; 0 = not known.
+func (j *Job) MaxParallelism() (lowest int32) {
+	for _, v := range j.Vertices {
+		if v.Max > 1 && (lowest == 0 || int32(v.Max) < lowest) {
+			lowest = int32(v.Max)
+		}
+	}
+	return lowest
+}
+
 // Job asks for a job.
 func (c *Client) Job(ctx context.Context, id string) (*Job, error) {
 	ctx, cancel := short(ctx)
@@ -161,15 +186,29 @@ func (c *Client) Job(ctx context.Context, id string) (*Job, error) {
 	return &j, c.call(ctx, http.MethodGet, "/jobs/"+id, nil, &j)
 }
 
-// Exception gives the root exception of the job's last failure, the user's own exception first; "" = none.
-func (c *Client) Exception(ctx context.Context, id string) (string, error) {
+// Exception gives the root exception of the job's last failure since a moment, the user's own exception first; "" = none. With
+// the adaptive scheduler a failure that Flink has restarted the job after stands in the history alone.
+func (c *Client) Exception(ctx context.Context, id string, since time.Time) (string, error) {
 	ctx, cancel := short(ctx)
 	defer cancel()
 	var e struct {
-		Root string `json:"root-exception"`
+		Root    string `json:"root-exception"`
+		At      int64  `json:"timestamp"`
+		History struct {
+			Entries []struct {
+				Trace string `json:"stacktrace"`
+				At    int64  `json:"timestamp"`
+			}
+		} `json:"exceptionHistory"`
 	}
 	if err := c.call(ctx, http.MethodGet, "/jobs/"+id+"/exceptions?maxExceptions=1", nil, &e); err != nil {
 		return "", err
+	}
+	if e.Root == "" && len(e.History.Entries) > 0 {
+		e.Root, e.At = e.History.Entries[0].Trace, e.History.Entries[0].At
+	}
+	if !since.IsZero() && e.At < since.UnixMilli() {
+		return "", nil
 	}
 	return RootCause(e.Root), nil
 }
@@ -214,7 +253,7 @@ func (c *Client) Checkpoint(ctx context.Context, id, trigger string) error {
 		case err != nil:
 			return err
 		case s.Operation.Failure.Stack != "":
-			return errors.New(RootCause(s.Operation.Failure.Stack))
+			return fmt.Errorf("%w: %s", ErrCheckpoint, RootCause(s.Operation.Failure.Stack))
 		case s.Status.ID == "COMPLETED":
 			return nil
 		}

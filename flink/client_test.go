@@ -108,7 +108,7 @@ func TestSavepointOfRestartingJobFails(t *testing.T) {
 	if s, err := c.Savepoint(t.Context(), jobID, trigger); err != nil || s.Done || !strings.Contains(s.Failure, "not being executed") {
 		t.Errorf("got %+v, %v", s, err)
 	}
-	if e, err := c.Exception(t.Context(), jobID); err != nil || !strings.HasPrefix(e, "x.Y: why") {
+	if e, err := c.Exception(t.Context(), jobID, time.Time{}); err != nil || !strings.HasPrefix(e, "x.Y: why") {
 		t.Errorf("the exception is %q, %v", e, err)
 	}
 	job, err := c.Job(t.Context(), jobID)

@@ -24,10 +24,14 @@ var accesses = map[string]rule{
 	"AddTagsToStream": onStream(func(in *model.AddTagsToStreamInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
-	"CreateStream": onCreate,
+	"AcknowledgeDeadLetterQueueRecords": onARN(func(in *model.AcknowledgeDeadLetterQueueRecordsInput) *string { return in.QueueARN }),
+	"AcknowledgeQueueRecords":           onARN(func(in *model.AcknowledgeQueueRecordsInput) *string { return in.QueueARN }),
+	"CreateQueue":                       onCreateQueue,
+	"CreateStream":                      onCreate,
 	"DecreaseStreamRetentionPeriod": onStream(func(in *model.DecreaseStreamRetentionPeriodInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
+	"DeleteQueue":          onARN(func(in *model.DeleteQueueInput) *string { return in.QueueARN }),
 	"DeleteResourcePolicy": onARN(func(in *model.DeleteResourcePolicyInput) *string { return in.ResourceARN }),
 	"DeleteStream": onStream(func(in *model.DeleteStreamInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
@@ -37,6 +41,7 @@ var accesses = map[string]rule{
 	}),
 	"DescribeAccountSettings": onAll,
 	"DescribeLimits":          onAll,
+	"DescribeQueue":           onARN(func(in *model.DescribeQueueInput) *string { return in.QueueARN }),
 	"DescribeStream": onStream(func(in *model.DescribeStreamInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
@@ -60,6 +65,7 @@ var accesses = map[string]rule{
 	"IncreaseStreamRetentionPeriod": onStream(func(in *model.IncreaseStreamRetentionPeriodInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
+	"ListQueues": onAll,
 	"ListShards": onShards,
 	"ListStreamConsumers": onStream(func(in *model.ListStreamConsumersInput) reference {
 		return reference{arn: in.StreamARN, id: in.StreamId}
@@ -78,11 +84,14 @@ var accesses = map[string]rule{
 	"PutRecords": onStream(func(in *model.PutRecordsInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
-	"PutResourcePolicy":      onARN(func(in *model.PutResourcePolicyInput) *string { return in.ResourceARN }),
-	"RegisterStreamConsumer": onRegister,
+	"PutResourcePolicy":             onARN(func(in *model.PutResourcePolicyInput) *string { return in.ResourceARN }),
+	"ReceiveDeadLetterQueueRecords": onARN(func(in *model.ReceiveDeadLetterQueueRecordsInput) *string { return in.QueueARN }),
+	"ReceiveQueueRecords":           onARN(func(in *model.ReceiveQueueRecordsInput) *string { return in.QueueARN }),
+	"RegisterStreamConsumer":        onRegister,
 	"RemoveTagsFromStream": onStream(func(in *model.RemoveTagsFromStreamInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
+	"RestoreDeadLetterQueueRecords": onARN(func(in *model.RestoreDeadLetterQueueRecordsInput) *string { return in.QueueARN }),
 	"SplitShard": onStream(func(in *model.SplitShardInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
@@ -95,12 +104,15 @@ var accesses = map[string]rule{
 	"SubscribeToShard": onConsumer(func(in *model.SubscribeToShardInput) consumerReference {
 		return consumerReference{arn: in.ConsumerARN}
 	}),
-	"TagResource":           onARN(func(in *model.TagResourceInput) *string { return in.ResourceARN }),
-	"UntagResource":         onARN(func(in *model.UntagResourceInput) *string { return in.ResourceARN }),
-	"UpdateAccountSettings": onAll,
+	"TagResource":                            onARN(func(in *model.TagResourceInput) *string { return in.ResourceARN }),
+	"UntagResource":                          onARN(func(in *model.UntagResourceInput) *string { return in.ResourceARN }),
+	"UpdateAccountSettings":                  onAll,
+	"UpdateDeadLetterQueueRecordsVisibility": onARN(func(in *model.UpdateDeadLetterQueueRecordsVisibilityInput) *string { return in.QueueARN }),
 	"UpdateMaxRecordSize": onStream(func(in *model.UpdateMaxRecordSizeInput) reference {
 		return reference{arn: in.StreamARN, id: in.StreamId}
 	}),
+	"UpdateQueue":                  onARN(func(in *model.UpdateQueueInput) *string { return in.QueueARN }),
+	"UpdateQueueRecordsVisibility": onARN(func(in *model.UpdateQueueRecordsVisibilityInput) *string { return in.QueueARN }),
 	"UpdateShardCount": onStream(func(in *model.UpdateShardCountInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
@@ -154,6 +166,25 @@ func onRegister(s *Service, ctx context.Context, action string, in any) ([]wire.
 	if len(x.Tags) > 0 {
 		c := target{stream: k, consumer: *x.ConsumerName}
 		need = append(need, s.access("kinesis:TagResource", c, k.arn()+"/consumer/"+*x.ConsumerName)...)
+	}
+	return need, nil
+}
+
+// onCreateQueue needs a second permission for the stream, and a third for tags. The queue has no id yet: its resource is
+// every queue of the account and region ("IAM permissions for queues" in the developer guide).
+func onCreateQueue(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
+	x, r := in.(*model.CreateQueueInput), wire.FromContext(ctx)
+	any := queueARN(r.Account, r.Region, "*")
+	need := []wire.Access{{Action: action, Resource: any, ResourceAccount: r.Account}}
+	for _, c := range x.StreamConfigurationList {
+		k, err := s.keyOf(ctx, reference{arn: c.StreamARN})
+		if err != nil {
+			return nil, err
+		}
+		need = append(need, s.access("kinesis:AssociateStreamsWithQueue", target{stream: k}, k.arn())...)
+	}
+	if len(x.Tags) > 0 {
+		need = append(need, wire.Access{Action: "kinesis:TagResource", Resource: any, ResourceAccount: r.Account})
 	}
 	return need, nil
 }

@@ -306,6 +306,25 @@ func TestRetentionDoesNotBringBack(t *testing.T) {
 	wantData(t, readLineage(t, s, ctx), "new")
 }
 
+func TestEncryptionRefusals(t *testing.T) {
+	limited(t, 1, func(t *testing.T, s *Service, ctx context.Context) {
+		start := func(kind model.EncryptionType) error {
+			_, err := s.StartStreamEncryption(ctx, &model.StartStreamEncryptionInput{StreamName: new("orders"), EncryptionType: kind, KeyId: new("alias/aws/kinesis")})
+			time.Sleep(updating)
+			return err
+		}
+		wantError(t, start(model.EncryptionTypeNONE), model.InvalidArgumentException, "must be KMS")
+		_, err := s.StopStreamEncryption(ctx, &model.StopStreamEncryptionInput{StreamName: new("orders"), EncryptionType: model.EncryptionTypeNONE, KeyId: new("k")})
+		wantError(t, err, model.InvalidArgumentException, "must be KMS")
+		for range daily["StartStreamEncryption"] {
+			if err := start(model.EncryptionTypeKMS); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantError(t, start(model.EncryptionTypeKMS), model.LimitExceededException, "25 times within the last 24 hours")
+	})
+}
+
 func TestDeletedStreamsTakeNoConsumers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, t.TempDir())

@@ -153,6 +153,9 @@ func (a *answer) Header() http.Header    { return a.head }
 func (a *answer) WriteHeader(status int) { a.status = status }
 func (a *answer) Flush()                 {}
 
+func (a *answer) SetReadDeadline(time.Time) error  { return nil }
+func (a *answer) SetWriteDeadline(time.Time) error { return nil }
+
 func (a *answer) Write(p []byte) (int, error) {
 	if a.body != nil {
 		return a.body.Write(p)

@@ -10,7 +10,7 @@ import (
 	model "drey/model/kinesis"
 )
 
-// RegisterStreamConsumer adds a consumer that is ACTIVE a moment later; a stream has at most 20.
+// RegisterStreamConsumer adds a consumer that is ACTIVE a moment later; a stream has at most 20, queues included.
 func (s *Service) RegisterStreamConsumer(ctx context.Context, in *model.RegisterStreamConsumerInput) (*model.RegisterStreamConsumerOutput, error) {
 	st, _, err := s.findReady(ctx, reference{arn: in.StreamARN, id: in.StreamId})
 	if err != nil {
@@ -26,8 +26,8 @@ func (s *Service) RegisterStreamConsumer(ctx context.Context, in *model.Register
 		if slices.ContainsFunc(live, func(c consumer) bool { return c.Name == *in.ConsumerName }) {
 			return model.ResourceInUseException.Errorf("Consumer %s under stream %s already exists for account %s.", *in.ConsumerName, st.key.Name, st.key.Account)
 		}
-		if limit := s.consumersOf(st.key, d, now); len(live) >= limit {
-			return model.LimitExceededException.Errorf("This request would exceed the limit of %d consumers of stream %s under account %s.", limit, st.key.Name, st.key.Account)
+		if limit := s.consumersOf(st.key, d, now); d.registered(now) >= limit {
+			return model.LimitExceededException.Errorf("This request would exceed the limit of %d consumers and queues of stream %s under account %s.", limit, st.key.Name, st.key.Account)
 		}
 		creating := slices.DeleteFunc(slices.Clone(live), func(c consumer) bool { return c.status(now) != model.ConsumerStatusCREATING })
 		if s.Limits && len(creating) >= creatingLimit {
@@ -46,7 +46,7 @@ func (s *Service) RegisterStreamConsumer(ctx context.Context, in *model.Register
 	return &model.RegisterStreamConsumerOutput{Consumer: new(made.describe(st.key, made.Created))}, nil
 }
 
-// consumersOf is how many consumers a stream may have.
+// consumersOf is how many consumers and queues a stream may have.
 func (s *Service) consumersOf(k key, d *document, now time.Time) int {
 	if d.Mode == model.StreamModeON_DEMAND && s.accounts.commitment(k).stands(now) {
 		return advantageConsumers

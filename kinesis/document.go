@@ -3,6 +3,7 @@ package kinesis
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	model "drey/model/kinesis"
@@ -48,6 +49,7 @@ type document struct {
 	Tags       map[string]string
 	Policy     string // JSON, "" = none
 	Consumers  []consumer
+	Queues     []queue
 }
 
 // shard is a range of hash keys and a log. Its index in the stream never changes.
@@ -107,7 +109,10 @@ func (s shard) epoch() int64 {
 
 func (s shard) id() string { return shardID(s.Index) }
 
-func shardID(index int) string { return fmt.Sprintf("shardId-%012d", index) }
+func shardID(index int) string {
+	digits := strconv.Itoa(index)
+	return "shardId-000000000000"[:20-len(digits)] + digits
+}
 
 func (c consumer) arn(k key) string {
 	return fmt.Sprintf("%s/consumer/%s:%d", k.arn(), c.Name, c.Created.Unix())

@@ -25,12 +25,17 @@ import (
 const (
 	killDir     = "KINESIS_TEST_KILL_DIR"
 	killReshard = "KINESIS_TEST_KILL_RESHARD" // anything: reshard all the time, with one partition key for each producer
+	killQueue   = "KINESIS_TEST_KILL_QUEUE"   // anything: work with a queue
 )
 
 // TestMain lets the test binary be the server that is killed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(killDir); dir != "" {
-		if err := putForever(dir); err != nil {
+		run := putForever
+		if os.Getenv(killQueue) != "" {
+			run = queueForever
+		}
+		if err := run(dir); err != nil {
 			panic(err)
 		}
 	}

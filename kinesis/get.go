@@ -128,17 +128,20 @@ func (s *Service) GetRecords(_ context.Context, in *model.GetRecordsInput) (*mod
 		return nil, errDryRun
 	}
 	if !l.quota.call(now) {
+		st.meter.getRecords(now, s.Now(), l, page{}, throttled)
 		return nil, errThroughput(st.key, l.id())
 	}
 	c := &cursor{Reader: l.log.Reader(from.Ordinal).Since(x.horizon(now))}
 	defer c.Close()
 	p, err := l.read(c, from.Ordinal, or(in.Limit, maxRecords), maxReadSize, now)
 	if err != nil {
+		st.meter.getRecords(now, s.Now(), l, page{}, failed)
 		return nil, readError(st.key, l, err)
 	}
 	l.quota.got(now, p.size, p.full || p.size >= maxReadSize)
 	out := &model.GetRecordsOutput{MillisBehindLatest: new(p.behind.Milliseconds())}
 	if out.Records, err = l.records(p.records); err != nil {
+		st.meter.getRecords(now, s.Now(), l, page{}, failed)
 		return nil, readError(st.key, l, err)
 	}
 	if p.ended {
@@ -146,6 +149,7 @@ func (s *Service) GetRecords(_ context.Context, in *model.GetRecordsInput) (*mod
 	} else {
 		out.NextShardIterator = new(s.iterator(st.key, x, l, p.next))
 	}
+	st.meter.getRecords(now, s.Now(), l, p, succeeded)
 	return out, nil
 }
 

@@ -8,25 +8,24 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	model "drey/model/kinesis"
 )
 
 // trimming is how often records beyond the retention period are looked for.
 const trimming = 10 * time.Minute
 
-// keep removes what is past its time until ctx ends.
+// keep removes what is past its time, and hands over what was counted in each minute, until ctx ends.
 func (s *Service) keep(ctx context.Context) {
 	defer close(s.done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	trimmed, measured := s.Now(), s.Now()
+	trimmed, sampled := s.Now(), s.Now().Truncate(time.Minute)
 	if err := s.removeOrphans(); err != nil {
 		s.Log.Error("kinesis: records of deleted streams are left on the disk", "error", err)
 	}
 	for {
 		select {
 		case <-ctx.Done():
+			s.report(context.WithoutCancel(ctx), s.meteredSoFar(s.Now()))
 			return
 		case <-s.kick:
 		case <-timer.C:
@@ -37,15 +36,18 @@ func (s *Service) keep(ctx context.Context) {
 			err = errors.Join(err, s.trim(now))
 			trimmed = now
 		}
-		if over := now.Sub(measured); over >= measuring {
-			err = errors.Join(err, s.scaleUp(ctx, now, over))
-			measured = now
+		if minute := now.Truncate(time.Minute); minute.After(sampled) {
+			err = errors.Join(err, s.sampleQueues(now))
+			sampled = minute
 		}
+		past := s.meteredBefore(now)
+		err = errors.Join(err, s.scaleUp(ctx, now, past))
+		s.report(ctx, past)
 		if err != nil && ctx.Err() == nil {
 			s.Log.Error("kinesis: removing what is past its time failed and will be tried again", "error", err)
 			due = now.Add(time.Second)
 		}
-		timer.Reset(max(0, min(due.Sub(now), trimming)))
+		timer.Reset(max(0, min(due.Sub(now), now.Truncate(time.Minute).Add(time.Minute).Sub(now))))
 	}
 }
 
@@ -56,10 +58,15 @@ func (s *Service) removeOrphans() error {
 			known[st.load().ID] = true
 		}
 	})
+	s.birth.Lock() // the log of a queue is there before the queue is
+	defer s.birth.Unlock()
 	for _, st := range s.all() {
 		err = errors.Join(err, removeUnknown(filepath.Join(s.Dir, st.load().ID), func(known map[string]bool) {
 			for _, l := range st.load().lanes {
 				known[l.id()] = true
+			}
+			for id := range st.load().desks {
+				known[queueDir(id)] = true
 			}
 		}))
 	}
@@ -91,7 +98,7 @@ func (s *Service) wake() {
 	}
 }
 
-// sweep removes streams, shards and consumers that are gone, and tells when the next will be.
+// sweep removes streams, shards, consumers and queues that are gone, and tells when the next will be.
 func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err error) {
 	due = now.Add(trimming)
 	for _, st := range s.all() {
@@ -102,14 +109,14 @@ func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err 
 		case d.Gone != nil && d.Gone.Before(due):
 			due = *d.Gone
 		}
-		if d.Mode == model.StreamModeON_DEMAND && now.Add(measuring).Before(due) {
-			due = now.Add(measuring)
-		}
 		if len(d.consumers(now)) < len(d.Consumers) && d.Gone == nil {
 			err = errors.Join(err, s.change(ctx, st, func(d *document) error {
 				d.Consumers = d.consumers(now)
 				return nil
 			}))
+		}
+		if len(d.queues(now)) < len(d.Queues) {
+			err = errors.Join(err, s.dropQueues(ctx, st, now))
 		}
 		if d.Gone == nil && slices.ContainsFunc(d.Shards, func(sh shard) bool { return sh.expired(d.horizon(now)) }) {
 			err = errors.Join(err, s.dropShards(ctx, st, now))
@@ -117,6 +124,11 @@ func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err 
 		for _, c := range d.consumers(now) {
 			if c.Gone != nil && c.Gone.Before(due) {
 				due = *c.Gone
+			}
+		}
+		for _, q := range d.queues(now) {
+			if q.Gone != nil && q.Gone.Before(due) {
+				due = *q.Gone
 			}
 		}
 	}
@@ -171,6 +183,7 @@ func (s *Service) removeLocked(ctx context.Context, st *stream) error {
 	}
 	s.mu.Lock()
 	delete(s.streams, st.key)
+	s.removed = append(s.removed, st)
 	s.mu.Unlock()
 	return nil
 }

@@ -58,9 +58,8 @@ type lane struct {
 	start hash
 	log   *seglog.Log
 
-	closed  chan struct{} // closed when the shard takes no more
-	quota   *quota        // nil: no limits
-	traffic *traffic      // nil unless the stream has on-demand capacity
+	closed chan struct{} // closed when the shard takes no more
+	quota  *quota        // nil: no limits
 }
 
 // route finds the lane of h among the open lanes of a stream, which are sorted by range and cover all of it.
@@ -94,8 +93,11 @@ func (l *lane) numbers(first uint64, arrived time.Time, n int) []string {
 // owns tells whether q was given out by this shard.
 func (l *lane) owns(q sequence) bool { return q.shard == l.Index && q.created == l.epoch() }
 
-// next is the ordinal of the record that will come next.
+// next is the ordinal of the record that will come next. A shard that was closed as soon as it was made never has one.
 func (l *lane) next() (uint64, error) {
+	if l.Closed != nil && l.Closed.Equal(l.Created) {
+		return 1, nil
+	}
 	_, next, _, err := l.log.Bounds()
 	return next, err
 }
@@ -150,7 +152,7 @@ func (l *lane) read(c *cursor, from uint64, limit, size int, now time.Time) (pag
 	if err != nil {
 		return page{}, err
 	}
-	for len(p.records) < limit {
+	for from < before && len(p.records) < limit {
 		rec, err := c.next()
 		if errors.Is(err, io.EOF) {
 			p.next = max(p.next, before) // records that are left out for their age were passed too

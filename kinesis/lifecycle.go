@@ -147,6 +147,9 @@ func (s *Service) DeleteStream(ctx context.Context, in *model.DeleteStreamInput)
 		if d.Gone != nil {
 			return model.ResourceInUseException.Errorf("Stream %s under account %s is already being deleted.", st.key.Name, st.key.Account)
 		}
+		if n := len(d.queues(now)); n > 0 {
+			return model.ResourceInUseException.Errorf("Stream %s under account %s has %d queues. Delete them first.", st.key.Name, st.key.Account, n)
+		}
 		if n := len(d.consumers(now)); n > 0 && (in.EnforceConsumerDeletion == nil || !*in.EnforceConsumerDeletion) {
 			return model.ResourceInUseException.Errorf("Stream %s under account %s has %d registered consumers. Deregister them, or set EnforceConsumerDeletion.", st.key.Name, st.key.Account, n)
 		}

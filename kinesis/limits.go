@@ -22,17 +22,26 @@ const (
 const burst = time.Second
 
 // pace is a token bucket: it tells when what was used will have been given back. The zero pace is a full bucket.
-type pace struct{ full int64 } // nanoseconds since the epoch
+type pace struct{ full, seen int64 } // nanoseconds since the epoch
 
 // admits tells whether so much may be used now. What is more than a whole burst is admitted to a full bucket, which
 // then is in debt: that is how a record of 10 MiB comes through.
-func (p pace) admits(now time.Time, cost time.Duration) bool {
+func (p *pace) admits(now time.Time, cost time.Duration) bool {
 	return p.debt(now)+min(cost, burst) <= burst
 }
 
-// debt is how long it takes until the bucket is full.
-func (p pace) debt(now time.Time) time.Duration {
-	return max(0, time.Duration(p.full-now.UnixNano()))
+// debt is how long it takes until the bucket is full. A clock that is set back takes the bucket with it, which would be shut
+// for as long as the step otherwise. Less than a burst is no step: callers take the time before they take the lock.
+func (p *pace) debt(now time.Time) time.Duration {
+	at := now.UnixNano()
+	back := time.Duration(p.seen - at)
+	if back > burst {
+		p.full -= int64(back)
+	}
+	if back > burst || back < 0 {
+		p.seen = at
+	}
+	return max(0, time.Duration(p.full-at))
 }
 
 // use takes so much, whether or not it is there.
@@ -41,11 +50,12 @@ func (p *pace) use(now time.Time, cost time.Duration) {
 }
 
 // wait is how long nothing is admitted.
-func (p pace) wait(now time.Time) time.Duration { return max(0, p.debt(now)-burst) }
+func (p *pace) wait(now time.Time) time.Duration { return max(0, p.debt(now)-burst) }
 
 // cost is the time in which a rate gives n.
 func cost(n, rate int) time.Duration {
-	return time.Duration(int64(n) * int64(time.Second) / int64(rate))
+	whole, rest := n/rate, n%rate // the product of n and a second may be too large
+	return time.Duration(whole)*time.Second + time.Duration(rest)*time.Second/time.Duration(rate)
 }
 
 // quota is what may still go through a shard. No quota means no limits.

@@ -71,6 +71,43 @@ func TestQuotaOfAShard(t *testing.T) {
 	}
 }
 
+// TestClockIsSet: limits give what they would have given, whether the clock is set back or forward, and however far.
+func TestClockIsSet(t *testing.T) {
+	for _, step := range []time.Duration{-365 * 24 * time.Hour, -10 * time.Minute, -2 * time.Second, -500 * time.Millisecond, time.Minute, 365 * 24 * time.Hour} {
+		t.Run(step.String(), func(t *testing.T) {
+			q, c, before := new(quota), callers{}, time.Unix(1_700_000_000, 0)
+			now := before.Add(step)
+			if !q.write(before, 10<<20) || !q.call(before) || !q.iterator(before) || !c.admit(before, "a", 1) {
+				t.Fatal("nothing is admitted to full buckets")
+			}
+			q.got(before, 10<<20, true)
+			if step < 0 && (q.write(now, 1) || q.call(now) || c.admit(now, "a", 1)) {
+				t.Error("the debt is forgiven")
+			}
+			now = now.Add(11 * time.Second)
+			if !q.write(now, 1<<19) || !q.call(now) || !q.iterator(now) || !c.admit(now, "a", 1) {
+				t.Error("the shard is shut")
+			}
+			if q.write(now, 1<<20) || c.admit(now, "a", 1) {
+				t.Error("there is no limit")
+			}
+			changes := []time.Time{before}
+			if got := within(changes, before.Add(step).Add(2*day), day); len(got) > 0 {
+				t.Error("a change counts for more than two days")
+			}
+		})
+	}
+}
+
+// TestClockIsSetBackUnderASubscription: its pace is that of the records, not of the step.
+func TestClockIsSetBackUnderASubscription(t *testing.T) {
+	sub, now := &subscription{sent: new(pace)}, time.Unix(1_700_000_000, 0)
+	sub.sent.use(now, 2*burst)
+	if d := sub.sent.wait(now.Add(-time.Hour)); d != burst {
+		t.Errorf("it waits for %v", d)
+	}
+}
+
 func TestQuotaCostsNoAllocation(t *testing.T) {
 	now := time.Now()
 	for _, q := range []*quota{nil, new(quota)} {

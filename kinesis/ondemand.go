@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/big"
-	"sync/atomic"
 	"time"
 
 	model "drey/model/kinesis"
@@ -15,19 +14,7 @@ const (
 	onDemandLimit  = 50 // streams of an account and region
 	onDemandShards = 4  // at first
 	warmLimit      = 10 << 10
-	measuring      = time.Minute // the time over which traffic is averaged
 )
-
-// traffic counts what a shard of an on-demand stream took since it was measured last.
-type traffic struct{ bytes, records atomic.Int64 }
-
-func (t *traffic) count(records, bytes int) {
-	if t == nil {
-		return
-	}
-	t.bytes.Add(int64(bytes))
-	t.records.Add(int64(records))
-}
 
 // hot tells whether a shard took more than half of what it can, for so long on average. Such shards are split. So the
 // stream always takes up to double the peak that it had: a shard that took more than half becomes two, and twice what the
@@ -36,16 +23,15 @@ func hot(bytes, records int64, over time.Duration) bool {
 	return 2*cost(int(bytes), writeBytes) > over || 2*cost(int(records), writeRecords) > over
 }
 
-// scaleUp splits the hot shards of on-demand streams.
-func (s *Service) scaleUp(ctx context.Context, now time.Time, over time.Duration) (err error) {
-	for _, st := range s.all() {
+// scaleUp splits the shards of on-demand streams that were hot.
+func (s *Service) scaleUp(ctx context.Context, now time.Time, all []metered) (err error) {
+	for _, m := range all {
+		st := m.stream
 		x := st.load()
-		var split []int
-		for _, l := range x.open {
-			if l.traffic != nil && hot(l.traffic.bytes.Swap(0), l.traffic.records.Swap(0), over) {
-				split = append(split, l.Index)
-			}
+		if x.Mode != model.StreamModeON_DEMAND {
+			continue
 		}
+		split := x.hotIn(m.minutes)
 		if len(split) == 0 || len(x.open)+len(split) > streamShards || x.status(now) != model.StreamStatusACTIVE {
 			continue
 		}
@@ -148,6 +134,9 @@ func (s *Service) UpdateStreamMode(ctx context.Context, in *model.UpdateStreamMo
 	_, err = s.changeActive(ctx, ref, func(d *document, now time.Time) error {
 		if d.Mode == in.StreamModeDetails.StreamMode {
 			return model.InvalidArgumentException.Errorf("The stream is already in mode %s.", d.Mode)
+		}
+		if n := len(d.queues(now)); n > 0 { // so the stream is on-demand
+			return model.ResourceInUseException.Errorf("Stream %s under account %s has %d queues. Delete them before you change its mode.", k.Name, k.Account, n)
 		}
 		if err := s.spend(d, "UpdateStreamMode", now); err != nil {
 			return err

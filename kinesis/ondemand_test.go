@@ -48,6 +48,8 @@ func TestHotShards(t *testing.T) {
 		{0, 30_000, time.Minute, false},
 		{0, 30_001, time.Minute, true},
 		{40 << 20, 30_001, 2 * time.Minute, false},
+		{10_000_000_000, 0, time.Minute, true}, // without limits
+		{0, 10_000_000_000, time.Minute, true},
 	} {
 		if got := hot(x.bytes, x.records, x.over); got != x.want {
 			t.Errorf("%d bytes and %d records in %v: %v", x.bytes, x.records, x.over, got)
@@ -64,13 +66,13 @@ func TestOnDemandStreamsGrowWithTheirTraffic(t *testing.T) {
 			put(t, s, ctx, "a", strings.Repeat("x", 1<<20-1))
 			time.Sleep(time.Second)
 		}
-		time.Sleep(measuring)
+		time.Sleep(time.Minute)
 		shards := listShards(t, s, ctx, &model.ShardFilter{Type: model.ShardFilterTypeAT_LATEST})
 		if got := indexes(shards); got != "12345" || *shards[3].ParentShardId != shardID(0) || *shards[3].HashKeyRange.EndingHashKey != "42535295865117307932921825928971026431" {
 			t.Fatalf("open shards %s: %+v", got, shards[3].HashKeyRange)
 		}
 		checkCover(t, &s.all()[0].load().document)
-		time.Sleep(10 * measuring)
+		time.Sleep(10 * time.Minute)
 		if got := len(listShards(t, s, ctx, nil)); got != 6 {
 			t.Fatalf("%d shards without traffic", got)
 		}

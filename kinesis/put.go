@@ -16,6 +16,7 @@ var errDryRun = model.DryRunOperationException.Errorf("The request would have su
 
 // PutRecord stores a record. When it returns, the record is durable.
 func (s *Service) PutRecord(ctx context.Context, in *model.PutRecordInput) (*model.PutRecordOutput, error) {
+	began := s.Now()
 	st, _, err := s.findReady(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
 	if err != nil {
 		return nil, err
@@ -27,7 +28,8 @@ func (s *Service) PutRecord(ctx context.Context, in *model.PutRecordInput) (*mod
 		return nil, err
 	}
 	partitionKey := orEmpty(in.PartitionKey)
-	if len(in.Data)+len(partitionKey) > x.recordSize() {
+	size := len(in.Data) + len(partitionKey)
+	if size > x.recordSize() {
 		return nil, errTooLong("data", x.recordSize())
 	}
 	if n := in.SequenceNumberForOrdering; n != nil {
@@ -38,14 +40,17 @@ func (s *Service) PutRecord(ctx context.Context, in *model.PutRecordInput) (*mod
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
-	if l.quota != nil && !l.quota.write(s.Now(), len(in.Data)+len(partitionKey)) {
+	if l.quota != nil && !l.quota.write(s.Now(), size) {
+		st.meter.putRecord(began, s.Now(), l, size, throttled)
 		return nil, errThroughput(st.key, l.id())
 	}
 	ordinal, at, err := l.put(appendPayload(nil, partitionKey, in.Data, x.Encryption))
 	if err != nil {
+		st.meter.putRecord(began, s.Now(), l, size, failed)
 		return nil, s.storeError(st.key, err)
 	}
-	l.traffic.count(1, len(in.Data)+len(partitionKey))
+	st.bell.ring()
+	st.meter.putRecord(began, s.Now(), l, size, succeeded)
 	return &model.PutRecordOutput{ShardId: new(l.id()), SequenceNumber: new(l.number(ordinal, at).String()), EncryptionType: x.shownEncryption()}, nil
 }
 
@@ -114,6 +119,7 @@ type batch struct {
 	lane    *lane
 	places  []int // in the request
 	refused []int // those for which the shard has no throughput left
+	size    int   // of what was stored, with partition keys
 }
 
 // logBatches are those of which something is left to store.
@@ -130,6 +136,7 @@ func logBatches(batches []*batch) []*seglog.Batch {
 // PutRecords stores up to 500 records. Those of a shard are stored together, in their order; each result tells whether
 // its record is durable.
 func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*model.PutRecordsOutput, error) {
+	began := s.Now()
 	st, _, err := s.findReady(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
 	if err != nil {
 		return nil, err
@@ -150,12 +157,14 @@ func (s *Service) PutRecords(ctx context.Context, in *model.PutRecordsInput) (*m
 		}
 	}
 	s.journal.Append(logBatches(batches)...)
+	st.bell.ring()
 	out := &model.PutRecordsOutput{
 		FailedRecordCount: new(int32(0)), Records: make([]model.PutRecordsResultEntry, len(in.Records)), EncryptionType: x.shownEncryption(),
 	}
 	for _, b := range batches {
 		s.tell(st.key, b, out)
 	}
+	st.meter.putRecords(began, s.Now(), batches)
 	return out, nil
 }
 
@@ -175,11 +184,9 @@ func (s *Service) tell(k key, b *batch, out *model.PutRecordsOutput) {
 		fail(b.places, "InternalFailure", s.failure(k, b.Err))
 		return
 	}
-	size := 0
 	for _, p := range b.Payloads {
-		size += len(p) - payloadHeader
+		b.size += len(p) - payloadHeader
 	}
-	b.lane.traffic.count(len(b.Payloads), size)
 	id, numbers := b.lane.id(), b.lane.numbers(b.First, b.Time, len(b.places))
 	for n, i := range b.places {
 		out.Records[i] = model.PutRecordsResultEntry{ShardId: &id, SequenceNumber: &numbers[n]}

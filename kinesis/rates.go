@@ -99,6 +99,7 @@ func (s *Service) Ops() []wire.Op {
 		if limit, ok := rates[op.Name]; ok {
 			ops[i].Call = func(ctx context.Context, in any) (any, error) {
 				if err := s.admit(ctx, op.Name, limit, in); err != nil {
+					s.countRefusal(ctx, in)
 					return nil, err
 				}
 				return op.Call(ctx, in)
@@ -122,6 +123,7 @@ func (c *callers) admit(now time.Time, who string, calls int) bool {
 	defer c.mu.Unlock()
 	p, one := c.paces[who], cost(1, calls)
 	if !p.admits(now, one) {
+		c.paces[who] = p // what it saw of the clock
 		return false
 	}
 	p.use(now, one)
@@ -163,4 +165,15 @@ func (s *Service) admit(ctx context.Context, op string, limit rate, in any) erro
 		return model.LimitExceededException.Errorf("Rate exceeded for %s: %s may be called %d times per second.", what, op, limit.calls)
 	}
 	return nil
+}
+
+// countRefusal counts a subscription that came too soon after another.
+func (s *Service) countRefusal(ctx context.Context, in any) {
+	sub, ok := in.(*model.SubscribeToShardInput)
+	if !ok {
+		return
+	}
+	if st, c, err := s.findConsumer(ctx, consumerReference{arn: sub.ConsumerARN}); err == nil {
+		st.meter.subscribed(s.Now(), c.Name, false)
+	}
 }

@@ -96,9 +96,9 @@ func scalable(have, want int) error {
 	return model.LimitExceededException.Errorf("UpdateShardCount cannot %s. Current open shard count: %d, Target shard count: %d", limit, have, want)
 }
 
-// within are those of the times that lie less than d back.
+// within are those of the times that lie less than d back, or ahead: the clock may have been set back since.
 func within(times []time.Time, now time.Time, d time.Duration) []time.Time {
-	return slices.DeleteFunc(slices.Clone(times), func(t time.Time) bool { return now.Sub(t) >= d })
+	return slices.DeleteFunc(slices.Clone(times), func(t time.Time) bool { return now.Sub(t).Abs() >= d })
 }
 
 // reshard stores what edit makes of the shards of an ACTIVE stream with provisioned capacity.

@@ -137,6 +137,10 @@ func TestUpdateShardCount(t *testing.T) {
 		time.Sleep(day - 9*time.Second)
 		must[model.UpdateShardCountOutput](t)(s.UpdateShardCount(ctx, again))
 		checkCover(t, &s.all()[0].load().document)
+		readLineage(t, s, ctx) // also those that lived for a moment, to their end
+		if made, err := filepath.Glob(filepath.Join(s.Dir, "*", "shardId-*")); err != nil || len(made) == len(s.all()[0].load().Shards) {
+			t.Errorf("%d directories: shards that never took a record have one, too (%v)", len(made), err)
+		}
 	})
 }
 

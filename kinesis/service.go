@@ -25,6 +25,9 @@ type Config struct {
 
 	// ValidatePolicy refuses a resource policy that cannot be evaluated.
 	ValidatePolicy func(document string) error
+	// Metrics takes what was counted in past minutes, also when the service closes; nil: nobody wants it. Data that it
+	// returns an error for are offered again.
+	Metrics func(ctx context.Context, account, region string, data []Datum) error
 	// NoSync acknowledges records when the operating system has them: they survive kill -9, not a loss of power.
 	NoSync bool
 	Limits bool // enforce AWS's limits of throughput, call rates and changes at the same time or within a day
@@ -36,9 +39,11 @@ type Service struct {
 	sealer  sealer
 	journal *seglog.Journal // of all shards
 
-	mu      sync.RWMutex // of streams; short
+	mu      sync.RWMutex // of these; short
 	streams map[key]*stream
-	birth   sync.Mutex // one stream is made or removed at a time
+	queues  map[string]*stream // by the ids of their queues
+	removed []*stream          // whose last samples are still to be handed over
+	birth   sync.Mutex         // one stream is made or removed at a time
 
 	subs     subscriptions
 	callers  callers
@@ -47,6 +52,8 @@ type Service struct {
 	kick chan struct{} // wakes the keeper: something will be due soon
 	stop context.CancelFunc
 	done chan struct{}
+
+	unsent map[place][]Datum // the keeper's: what nobody has taken yet
 }
 
 var migrations = []string{
@@ -66,7 +73,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	if err := c.DB.Migrate(ctx, "kinesis", migrations); err != nil {
 		return nil, err
 	}
-	s := &Service{Config: c, streams: map[key]*stream{}, kick: make(chan struct{}, 1), done: make(chan struct{})}
+	s := &Service{Config: c, streams: map[key]*stream{}, queues: map[string]*stream{}, unsent: map[place][]Datum{}, kick: make(chan struct{}, 1), done: make(chan struct{})}
 	secret, err := s.loadSecret(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("kinesis: %w", err)
@@ -90,7 +97,8 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	return s, nil
 }
 
-// Close ends subscriptions and waits for the keeper. Operations that still run get errors.
+// Close ends subscriptions and waits for the keeper, which hands over what was counted so far. Operations that still run
+// get errors.
 func (s *Service) Close() error {
 	s.stop()
 	<-s.done
@@ -101,6 +109,9 @@ func (s *Service) Close() error {
 	for _, st := range s.streams {
 		for _, l := range st.load().lanes {
 			err = errors.Join(err, l.log.Close())
+		}
+		for _, d := range st.load().desks {
+			err = errors.Join(err, d.end(d.log.Close))
 		}
 	}
 	return errors.Join(err, s.journal.Close())
@@ -135,6 +146,9 @@ func (s *Service) loadStreams(ctx context.Context) error {
 				return fmt.Errorf("stream %s: %w", k.arn(), err)
 			}
 			s.streams[k] = s.newStream(k, d)
+			for _, q := range d.Queues {
+				s.queues[q.ID] = s.streams[k]
+			}
 		}
 		return rows.Err()
 	})

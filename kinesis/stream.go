@@ -19,6 +19,8 @@ import (
 type stream struct {
 	key   key
 	state atomic.Pointer[state]
+	meter meter
+	bell  bell // rings for new records, and for all else that queues wait for
 
 	door    sync.RWMutex // shared by those who put; alone, whoever closes shards
 	mu      sync.Mutex   // of changes
@@ -28,8 +30,9 @@ type stream struct {
 // state is a stream at one moment. It never changes.
 type state struct {
 	document
-	lanes []*lane // by index
-	open  []*lane // those that take records, by range
+	lanes []*lane          // by index
+	open  []*lane          // those that take records, by range
+	desks map[string]*desk // of the queues, by their ids
 	turn  *atomic.Uint64
 }
 
@@ -51,20 +54,23 @@ func (s *Service) newStream(k key, d document) *stream {
 
 // newState keeps what is at work of the lanes of old, if there is one, and opens those that d has more.
 func (s *Service) newState(d document, old *state) *state {
-	x := &state{document: d, turn: new(atomic.Uint64)}
+	x := &state{document: d, turn: new(atomic.Uint64), desks: map[string]*desk{}}
 	if old != nil {
 		x.turn = old.turn
 	}
 	for _, sh := range d.Shards {
 		l := s.newLane(d.ID, sh, old)
-		if d.Mode != model.StreamModeON_DEMAND {
-			l.traffic = nil
-		} else if l.traffic == nil {
-			l.traffic = new(traffic)
-		}
 		x.lanes = append(x.lanes, l)
 		if sh.Closed == nil {
 			x.open = append(x.open, l)
+		}
+	}
+	for _, q := range d.Queues {
+		if old != nil {
+			x.desks[q.ID] = old.desks[q.ID]
+		}
+		if x.desks[q.ID] == nil {
+			x.desks[q.ID] = s.newDesk(d.ID, q.ID)
 		}
 	}
 	slices.SortFunc(x.open, func(a, b *lane) int {
@@ -166,6 +172,7 @@ func (s *Service) change(ctx context.Context, st *stream, edit func(*document) e
 	for _, l := range closing {
 		close(l.closed)
 	}
+	st.bell.ring()
 	s.wake()
 	return nil
 }

@@ -25,6 +25,7 @@ var errShutdown = model.InternalFailureException.Errorf("The service is shutting
 type subscription struct {
 	stream   *stream
 	consumer string // ARN
+	name     string // of the consumer
 	shard    string
 	began    time.Time
 	ended    chan struct{}      // closed by the one who ends it from outside
@@ -119,13 +120,15 @@ func (s *Service) SubscribeToShard(ctx context.Context, in *model.SubscribeToSha
 	if in.DryRun != nil && *in.DryRun {
 		return nil, errDryRun
 	}
-	sub := &subscription{stream: st, consumer: c.arn(st.key), shard: l.id(), began: now, ended: make(chan struct{})}
+	sub := &subscription{stream: st, consumer: c.arn(st.key), name: c.Name, shard: l.id(), began: now, ended: make(chan struct{})}
 	if s.Limits {
 		sub.sent = new(pace)
 	}
 	reading, cut := context.WithTimeout(ctx, subscriptionLife)
 	sub.cut = cut
-	if err := s.subs.begin(sub); err != nil {
+	err = s.subs.begin(sub)
+	st.meter.subscribed(now, c.Name, err == nil)
+	if err != nil {
 		cut()
 		return nil, err
 	}
@@ -148,6 +151,9 @@ func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uin
 	event := func(p page, now time.Time) error {
 		err := sub.send(l, p, now, send)
 		idle.Reset(heartbeat)
+		if err == nil {
+			sub.stream.meter.pushed(s.Now(), sub.name, l, p)
+		}
 		return err
 	}
 	for {
@@ -170,7 +176,11 @@ func (s *Service) push(ctx context.Context, sub *subscription, l *lane, from uin
 			}
 		}
 		if p.ended {
-			return send(lastEvent(x.children(l.id())))
+			if err := send(lastEvent(x.children(l.id()))); err != nil {
+				return err
+			}
+			sub.stream.meter.pushed(s.Now(), sub.name, l, page{})
+			return nil
 		}
 		if len(p.records) > 0 {
 			continue

@@ -191,6 +191,40 @@ func TestSlowSubscriberReadsAtItsOwnPace(t *testing.T) {
 	})
 }
 
+func TestSubscriptionFromATime(t *testing.T) {
+	fanOut(t, func(t *testing.T, s *Service, ctx context.Context, arn *string) {
+		put(t, s, ctx, "k", "a")
+		time.Sleep(time.Minute)
+		second := time.Now()
+		put(t, s, ctx, "k", "b")
+		time.Sleep(time.Minute)
+		put(t, s, ctx, "k", "c")
+		at := func(at time.Time) model.StartingPosition {
+			return model.StartingPosition{Type: model.ShardIteratorTypeAT_TIMESTAMP, Timestamp: &at}
+		}
+		for _, x := range []struct {
+			at   time.Time
+			want []string
+		}{
+			{second.Add(-time.Hour), []string{"a", "b", "c"}}, {second.Add(-time.Second), []string{"b", "c"}}, {second, []string{"b", "c"}},
+			{second.Add(time.Second), []string{"c"}}, {time.Now(), []string{"c"}},
+		} {
+			l := subscribe(t, s, ctx, arn, at(x.at), nil)
+			l.want(t, x.want...)
+			l.cancel()
+			<-l.done
+			time.Sleep(takeover)
+		}
+		refused := func(p model.StartingPosition, message string) {
+			t.Helper()
+			_, err := s.SubscribeToShard(ctx, &model.SubscribeToShardInput{ConsumerARN: arn, ShardId: new(shardID(0)), StartingPosition: &p})
+			wantError(t, err, model.InvalidArgumentException, message)
+		}
+		refused(model.StartingPosition{Type: model.ShardIteratorTypeAT_TIMESTAMP}, "has no timestamp parameter")
+		refused(at(time.Now().Add(time.Second)), "cannot be greater than the currentTimestampInMillis")
+	})
+}
+
 // TestSubscriptionAfterRetention: records that are too old are passed over without spinning.
 func TestSubscriptionAfterRetention(t *testing.T) {
 	fanOut(t, func(t *testing.T, s *Service, ctx context.Context, arn *string) {

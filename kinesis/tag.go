@@ -11,10 +11,13 @@ import (
 	"drey/wire"
 )
 
-// maxTags is how many tags a stream or a consumer can have.
+// maxTags is how many tags a stream, a consumer or a queue can have.
 const maxTags = 50
 
 func errTags(k key) error {
+	if k.Name == "" { // of a queue
+		return model.InvalidArgumentException.Errorf("Failed to add tags to a queue under account %s because a given queue cannot have more than %d tags associated with it.", k.Account, maxTags)
+	}
 	return model.InvalidArgumentException.Errorf("Failed to add tags to stream %s under account %s because a given stream cannot have more than %d tags associated with it.", k.Name, k.Account, maxTags)
 }
 
@@ -37,14 +40,17 @@ func checkTags(k key, tags map[string]string, count int) error {
 	return nil
 }
 
-// attachments are what streams and consumers alike can carry.
+// attachments are what streams, consumers and queues alike can carry.
 type attachments struct {
 	tags   *map[string]string
 	policy *string
 }
 
-// changeTarget stores what edit does to the tags and policy of the stream or consumer.
+// changeTarget stores what edit does to the tags and policy of the stream, consumer or queue.
 func (s *Service) changeTarget(ctx context.Context, t target, edit func(attachments) error) error {
+	if t.queue != "" {
+		return s.changeQueue(ctx, t, func(q *queue) error { return edit(attachments{&q.Tags, &q.Policy}) })
+	}
 	if t.consumer == "" {
 		st, err := s.byKey(t.stream)
 		if err != nil {
@@ -64,8 +70,19 @@ func (s *Service) changeTarget(ctx context.Context, t target, edit func(attachme
 	return s.changeConsumer(ctx, st, c, func(c *consumer) error { return edit(attachments{&c.Tags, &c.Policy}) })
 }
 
-// readTarget gives the tags and policy of the stream or consumer. They must not be changed.
+// readTarget gives the tags and policy of the stream, consumer or queue. They must not be changed.
 func (s *Service) readTarget(t target) (tags map[string]string, policy string, err error) {
+	if t.queue != "" {
+		st, _, err := s.queueByTarget(t)
+		if err != nil {
+			return nil, "", err
+		}
+		q, err := s.queueOf(t, st.load())
+		if err != nil {
+			return nil, "", err
+		}
+		return q.Tags, q.Policy, nil
+	}
 	if t.consumer != "" {
 		_, c, err := s.byTarget(t)
 		return c.Tags, c.Policy, err
@@ -144,7 +161,7 @@ func (s *Service) ListTagsForStream(ctx context.Context, in *model.ListTagsForSt
 	return &model.ListTagsForStreamOutput{Tags: tags[:min(limit, len(tags))], HasMoreTags: new(len(tags) > limit)}, nil
 }
 
-// TagResource sets tags of a stream or a consumer.
+// TagResource sets tags of a stream, a consumer or a queue.
 func (s *Service) TagResource(ctx context.Context, in *model.TagResourceInput) (*model.TagResourceOutput, error) {
 	t, err := parseTarget(*in.ResourceARN)
 	if err != nil {
@@ -153,7 +170,7 @@ func (s *Service) TagResource(ctx context.Context, in *model.TagResourceInput) (
 	return &model.TagResourceOutput{}, s.addTags(ctx, t, in.Tags)
 }
 
-// UntagResource drops tags of a stream or a consumer.
+// UntagResource drops tags of a stream, a consumer or a queue.
 func (s *Service) UntagResource(ctx context.Context, in *model.UntagResourceInput) (*model.UntagResourceOutput, error) {
 	t, err := parseTarget(*in.ResourceARN)
 	if err != nil {
@@ -162,7 +179,7 @@ func (s *Service) UntagResource(ctx context.Context, in *model.UntagResourceInpu
 	return &model.UntagResourceOutput{}, s.removeTags(ctx, t, in.TagKeys)
 }
 
-// ListTagsForResource lists the tags of a stream or a consumer.
+// ListTagsForResource lists the tags of a stream, a consumer or a queue.
 func (s *Service) ListTagsForResource(_ context.Context, in *model.ListTagsForResourceInput) (*model.ListTagsForResourceOutput, error) {
 	t, err := parseTarget(*in.ResourceARN)
 	if err != nil {
@@ -172,7 +189,7 @@ func (s *Service) ListTagsForResource(_ context.Context, in *model.ListTagsForRe
 	return &model.ListTagsForResourceOutput{Tags: tags}, err
 }
 
-// PutResourcePolicy sets the resource-based policy of a stream or a consumer.
+// PutResourcePolicy sets the resource-based policy of a stream, a consumer or a queue.
 func (s *Service) PutResourcePolicy(ctx context.Context, in *model.PutResourcePolicyInput) (*model.PutResourcePolicyOutput, error) {
 	t, err := parseTarget(*in.ResourceARN)
 	if err != nil {
@@ -190,7 +207,7 @@ func (s *Service) PutResourcePolicy(ctx context.Context, in *model.PutResourcePo
 	})
 }
 
-// GetResourcePolicy gives the resource-based policy of a stream or a consumer.
+// GetResourcePolicy gives the resource-based policy of a stream, a consumer or a queue.
 func (s *Service) GetResourcePolicy(_ context.Context, in *model.GetResourcePolicyInput) (*model.GetResourcePolicyOutput, error) {
 	t, err := parseTarget(*in.ResourceARN)
 	if err != nil {
@@ -206,7 +223,7 @@ func (s *Service) GetResourcePolicy(_ context.Context, in *model.GetResourcePoli
 	return &model.GetResourcePolicyOutput{Policy: &policy}, nil
 }
 
-// DeleteResourcePolicy drops the resource-based policy of a stream or a consumer.
+// DeleteResourcePolicy drops the resource-based policy of a stream, a consumer or a queue.
 func (s *Service) DeleteResourcePolicy(ctx context.Context, in *model.DeleteResourcePolicyInput) (*model.DeleteResourcePolicyOutput, error) {
 	t, err := parseTarget(*in.ResourceARN)
 	if err != nil {

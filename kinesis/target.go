@@ -6,19 +6,25 @@ import (
 	model "drey/model/kinesis"
 )
 
-// target is what an ARN names: a stream, or a consumer of it.
+// target is what an ARN names: a stream, a consumer of it, or a queue.
 type target struct {
 	stream   key
 	consumer string // "" for the stream itself
 	created  string // seconds since the epoch, of the consumer
+	queue    string // its id; then the stream has no name, which the ARN does not tell
 }
 
 var targetARN = regexp.MustCompile(`^arn:aws[a-z-]*:kinesis:([a-z0-9-]+):(\d{12}):stream/([a-zA-Z0-9_.-]{1,128})(?:/consumer/([a-zA-Z0-9_.-]{1,128}):(\d+))?$`)
 
+var queueTarget = regexp.MustCompile(`^arn:aws[a-z-]*:kinesis:([a-z0-9-]+):(\d{12}):queue/([a-zA-Z0-9-]{1,128})$`)
+
 func parseTarget(arn string) (target, error) {
+	if m := queueTarget.FindStringSubmatch(arn); m != nil {
+		return target{stream: key{Account: m[2], Region: m[1]}, queue: m[3]}, nil
+	}
 	m := targetARN.FindStringSubmatch(arn)
 	if m == nil {
-		return target{}, model.InvalidArgumentException.Errorf("%s is not the ARN of a stream or of a consumer.", arn)
+		return target{}, model.InvalidArgumentException.Errorf("%s is not the ARN of a stream, a consumer or a queue.", arn)
 	}
-	return target{key{m[2], m[1], m[3]}, m[4], m[5]}, nil
+	return target{stream: key{m[2], m[1], m[3]}, consumer: m[4], created: m[5]}, nil
 }

@@ -12,19 +12,20 @@ import (
 	model "drey/model/kinesis"
 )
 
-// token is what shard iterators and page tokens hold. They are sealed with a key that only this server has: clients can
+// token is what shard iterators, page tokens and receipt handles hold. They are sealed with a key that only this server has: clients can
 // neither read nor make them, and one kind does not pass for another.
 type token struct {
 	Kind    tokenKind `json:"k"`
-	ID      string    `json:"i"` // of the stream
-	Stream  key       `json:"s"`
+	ID      string    `json:"i"` // of the stream, or of the queue
+	Stream  key       `json:"s,omitzero"`
 	Shard   int       `json:"n,omitempty"`
 	Ordinal uint64    `json:"o,omitempty"`
 	After   string    `json:"a,omitempty"` // name of the last thing on the page before
+	Receipt uint64    `json:"r,omitempty"` // of the delivery of a record
 
 	Filter *model.ShardFilter `json:"f,omitempty"`
 
-	Issued time.Time `json:"t"`
+	Issued time.Time `json:"t,omitzero"`
 }
 
 type tokenKind string
@@ -34,6 +35,10 @@ const (
 	shardsToken    tokenKind = "shards"
 	consumersToken tokenKind = "consumers"
 	streamsToken   tokenKind = "streams"
+	queuesToken    tokenKind = "queues"
+
+	receiptToken     tokenKind = "receipt"
+	deadReceiptToken tokenKind = "dead"
 
 	tokenLife = 5 * time.Minute
 )

@@ -2,7 +2,9 @@ package logs
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"drey/cloudwatch"
 	metricsmodel "drey/model/cloudwatch"
 	model "drey/model/logs"
+	"drey/store/sql"
 )
 
 // metricStore is the real CloudWatch service behind the interface of metric filters.
@@ -35,12 +38,16 @@ func (m metricStore) Put(ctx context.Context, account, region, namespace string,
 
 func withMetrics(t *testing.T) func(*world) {
 	return func(w *world) {
-		s, err := cloudwatch.Open(t.Context(), cloudwatch.Config{Dir: t.TempDir(), Now: func() time.Time { return w.at }})
+		db, err := sql.Open(filepath.Join(t.TempDir(), "drey.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := cloudwatch.Open(t.Context(), cloudwatch.Config{DB: db, Dir: t.TempDir(), Now: func() time.Time { return w.at }})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
+			if err := errors.Join(s.Close(), db.Close()); err != nil {
 				t.Error(err)
 			}
 		})

@@ -47,6 +47,9 @@ func (s *Service) CreateApplication(ctx context.Context, in *msf.CreateApplicati
 		return nil, err
 	}
 	tags, err := newTags(in.Tags)
+	if err == nil {
+		err = checkPolicy(tags)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -221,8 +224,8 @@ func (s *Service) checkParallelism(p app.Parallelism) error {
 	if p.PerKPU > maxPerKPU {
 		return msf.InvalidArgumentException.Errorf("ParallelismPerKPU %d is more than the maximum of %d", p.PerKPU, maxPerKPU)
 	}
-	if p.KPUs() > s.MaxKPUs {
-		return msf.InvalidArgumentException.Errorf("Parallelism %d with ParallelismPerKPU %d needs %d KPUs; an application may have %d", p.Parallelism, p.PerKPU, p.KPUs(), s.MaxKPUs)
+	if p.KPUs(p.Parallelism) > s.MaxKPUs {
+		return msf.InvalidArgumentException.Errorf("Parallelism %d with ParallelismPerKPU %d needs %d KPUs; an application may have %d", p.Parallelism, p.PerKPU, p.KPUs(p.Parallelism), s.MaxKPUs)
 	}
 	return nil
 }

@@ -64,6 +64,7 @@ func page(limit *int32) int {
 func (s *Service) detail(a *app.Application) *msf.ApplicationDetail {
 	d := versionDetail(a, &a.Version)
 	d.ApplicationConfigurationDescription.RunConfigurationDescription = runConfiguration(a)
+	d.ApplicationConfigurationDescription.FlinkApplicationConfigurationDescription.ParallelismConfigurationDescription.CurrentParallelism = new(a.Current())
 	return d
 }
 

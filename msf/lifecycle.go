@@ -3,8 +3,6 @@ package msf
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"drey/app"
 	"drey/app/appdb"
@@ -139,7 +137,7 @@ func (s *Service) StopApplication(ctx context.Context, in *msf.StopApplicationIn
 		}
 		op = s.begin(a, app.Stop)
 		if a.Version.Configuration.Snapshots {
-			op.Snapshot = snapshotName("STOP", a, op.Start)
+			op.Snapshot = a.SnapshotName("STOP", op.Start)
 		}
 		return nil
 	})
@@ -147,14 +145,6 @@ func (s *Service) StopApplication(ctx context.Context, in *msf.StopApplicationIn
 		return nil, err
 	}
 	return &msf.StopApplicationOutput{OperationId: &op.ID}, nil
-}
-
-// snapshotName is how automatic snapshots are called.
-func snapshotName(why string, a *app.Application, at time.Time) string {
-	if a.Version.Configuration.Enhanced {
-		return app.SystemSnapshot(a.Name, a.Operation.ID)
-	}
-	return fmt.Sprintf("%s-%s-%d", why, a.Name, at.UnixMilli())
 }
 
 func (s *Service) forceStop(tx *appdb.Tx, a *app.Application, op **app.Operation) error {

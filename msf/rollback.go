@@ -13,8 +13,10 @@ import (
 // RollbackApplication returns to the version before the current one that ran, from the last successful snapshot. What it
 // makes is a new version (API reference, "RollbackApplication").
 func (s *Service) RollbackApplication(ctx context.Context, in *msf.RollbackApplicationInput) (*msf.RollbackApplicationOutput, error) {
+	k := key(ctx, in.ApplicationName)
+	health := s.health(ctx, k, app.ToRollback)
 	var op *app.Operation
-	a, err := s.update(ctx, key(ctx, in.ApplicationName), func(tx *appdb.Tx, a *app.Application) error {
+	a, err := s.update(ctx, k, func(tx *appdb.Tx, a *app.Application) error {
 		if err := allow(a, app.ToRollback); err != nil {
 			return err
 		}
@@ -27,6 +29,10 @@ func (s *Service) RollbackApplication(ctx context.Context, in *msf.RollbackAppli
 		}
 		if to == nil {
 			return msf.InvalidRequestException.Errorf("Application %s cannot be rolled back: no version before %d has run", a.Name, a.Version.ID)
+		}
+		if a.Run != nil && health == app.Up && s.inPlace(tx, a.ARN, &a.Version.Configuration, &to.Configuration) {
+			op, err = s.rollBackInPlace(tx, a, to)
+			return err
 		}
 		if err := legacyAgain(tx, a, to); err != nil {
 			return err
@@ -46,6 +52,25 @@ func (s *Service) RollbackApplication(ctx context.Context, in *msf.RollbackAppli
 		return nil, err
 	}
 	return &msf.RollbackApplicationOutput{ApplicationDetail: s.detail(a), OperationId: &op.ID}, nil
+}
+
+// rollBackInPlace returns to a version that differs in its parallelism alone: the running job is rescaled, and needs no snapshot.
+// One is taken if it has to be restarted after all.
+func (s *Service) rollBackInPlace(tx *appdb.Tx, a *app.Application, to *app.Version) (*app.Operation, error) {
+	previous, from := a.Version, a.Current()
+	if a.Operation != nil && a.Operation.Rescale != nil && a.Status() != app.Running {
+		from = 0 // Flink may have been told already
+	}
+	if err := s.interrupt(tx, a); err != nil {
+		return nil, err
+	}
+	op := a.RollBack(to, app.Restore{Type: string(msf.ApplicationRestoreTypeRESTORE_FROM_LATEST_SNAPSHOT)}, appdb.NewID(), appdb.NewToken(), s.Now().UTC())
+	op.Previous, op.Parallelism = &previous, to.Configuration.Parallelism.Parallelism
+	op.Rescale = &app.Rescale{From: from, To: op.Parallelism}
+	if a.Version.Configuration.Snapshots {
+		op.Snapshot, op.Latest = a.SnapshotName("ROLLBACKAPPLICATION", op.Start), true
+	}
+	return op, tx.PutVersion(a.ID, &a.Version)
 }
 
 // latestFor finds the last successful snapshot that the runtime of a version can restore.

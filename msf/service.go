@@ -55,8 +55,10 @@ type Config struct {
 	Compatible func(from, to string) error
 	// Dashboard opens a session for the caller and gives the URL of the application's Flink dashboard.
 	Dashboard func(ctx context.Context, key app.Key, life time.Duration) (url string, err error)
-	MaxKPUs   int // of one application
-	Now       func() time.Time
+	// Rescales tells whether a runtime can rescale a running job in place; nil = none can.
+	Rescales func(runtime string) bool
+	MaxKPUs  int // of one application
+	Now      func() time.Time
 }
 
 // Service implements the API.

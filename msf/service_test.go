@@ -111,6 +111,10 @@ func (w *world) ForgetApplication(context.Context, string, string) error  { retu
 func (w *world) Watch(*app.Application, string, driver.Report)            {}
 func (w *world) Forget(*app.Application)                                  {}
 func (w *world) Record(context.Context, *app.Application, string, string) {}
+func (w *world) Note(context.Context, *app.Application, string)           {}
+func (w *world) CPU(context.Context, *app.Application) ([]app.Load, error) {
+	return nil, nil
+}
 
 func (w *world) CheckServiceRole(_ context.Context, _, role, _, _ string) error {
 	if role != roleARN {

@@ -32,6 +32,14 @@ func newTags(in []msf.Tag) (map[string]string, error) {
 	return tags, nil
 }
 
+// checkPolicy refuses tags that would say how an application is scaled, and do not.
+func checkPolicy(tags map[string]string) error {
+	if _, err := app.ReadPolicy(tags); err != nil {
+		return msf.InvalidArgumentException.Errorf("%v", err)
+	}
+	return nil
+}
+
 func tooMany(n int) error {
 	return msf.TooManyTagsException.Errorf("%d tags are more than the maximum of %d", n, maxTags)
 }
@@ -86,6 +94,9 @@ func (s *Service) TagResource(ctx context.Context, in *msf.TagResourceInput) (*m
 		if len(tags) > maxTags {
 			return tooMany(len(tags))
 		}
+		if err := checkPolicy(tags); err != nil {
+			return err
+		}
 		for k, v := range fresh {
 			if err := tx.PutTag(*in.ResourceARN, k, v); err != nil {
 				return err
@@ -106,7 +117,11 @@ func (s *Service) UntagResource(ctx context.Context, in *msf.UntagResourceInput)
 				return err
 			}
 		}
-		return nil
+		left, err := tx.Tags(*in.ResourceARN)
+		if err != nil {
+			return err
+		}
+		return checkPolicy(left)
 	})
 }
 

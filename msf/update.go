@@ -38,7 +38,7 @@ func (s *Service) UpdateApplication(ctx context.Context, in *msf.UpdateApplicati
 		if a.Version.Token != before.Version.Token {
 			return stale(a)
 		}
-		op, err = s.change(tx, a, *next, in.RunConfigurationUpdate, health)
+		op, err = s.change(tx, a, *next, in, health)
 		return err
 	})
 	if err != nil {
@@ -203,21 +203,22 @@ func (s *Service) prepare(ctx context.Context, a *app.Application, next *app.Con
 }
 
 // change stores the new version. Whether the keeper has to act depends on whether a job runs.
-func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuration, rc *msf.RunConfigurationUpdate, health app.Health) (op *app.Operation, err error) {
+func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuration, in *msf.UpdateApplicationInput, health app.Health) (op *app.Operation, err error) {
 	if err := allow(a, app.ToUpdate); err != nil {
 		return nil, err
 	}
 	if err := s.interrupt(tx, a); err != nil {
 		return nil, err
 	}
-	previous, now, first := a.Version, s.now(), snapshotFirst(a, &next)
+	previous, now, first, current := a.Version, s.now(), snapshotFirst(a, &next), a.Current()
+	target := a.Carry(next.Parallelism, scales(in.ApplicationConfigurationUpdate))
 	a.Version = app.Version{ID: a.Number(), Token: appdb.NewToken(), Created: now, UpdatedFrom: previous.ID, Configuration: next}
 	a.Updated = now
 	if err := tx.PutVersion(a.ID, &a.Version); err != nil {
 		return nil, err
 	}
 	op = s.begin(a, app.Update)
-	op.From, op.To, op.Previous = previous.ID, a.Version.ID, &previous
+	op.From, op.To, op.Previous, op.Parallelism = previous.ID, a.Version.ID, &previous, target
 	if a.Run == nil { // nothing runs: the update is done with its storing
 		op.Status, op.End = app.Successful, s.Now().UTC()
 		a.Operation = nil
@@ -228,7 +229,29 @@ func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuratio
 			return nil, err
 		}
 	}
-	return op, s.wantRestart(tx, a, op, first, rc, health)
+	if in.RunConfigurationUpdate == nil && health == app.Up && s.inPlace(tx, a.ARN, &previous.Configuration, &next) {
+		op.Rescale = &app.Rescale{From: current, To: target}
+	}
+	return op, s.wantRestart(tx, a, op, first, in.RunConfigurationUpdate, health)
+}
+
+// inPlace tells whether a job of one configuration can go on with another, and may.
+func (s *Service) inPlace(tx *appdb.Tx, arn string, old, next *app.Configuration) bool {
+	if s.Rescales == nil || !s.Rescales(old.Runtime) || !app.InPlace(old, next) {
+		return false
+	}
+	tags, err := tx.Tags(arn)
+	if err != nil {
+		return false // the transaction ends with the same error
+	}
+	policy, err := app.ReadPolicy(tags)
+	return err == nil && !policy.Restart
+}
+
+// scales tells whether an update gives a parallelism.
+func scales(u *msf.ApplicationConfigurationUpdate) bool {
+	return u != nil && u.FlinkApplicationConfigurationUpdate != nil && u.FlinkApplicationConfigurationUpdate.ParallelismConfigurationUpdate != nil &&
+		u.FlinkApplicationConfigurationUpdate.ParallelismConfigurationUpdate.ParallelismUpdate != nil
 }
 
 // snapshotFirst tells whether an update begins with a snapshot. One that disables snapshots does not: it is the documented
@@ -255,7 +278,7 @@ func (s *Service) wantRestart(tx *appdb.Tx, a *app.Application, op *app.Operatio
 	}
 	down := snapshots && health != app.Up
 	if snapshots && !down {
-		op.Snapshot = snapshotName("UPDATEAPPLICATION", a, op.Start)
+		op.Snapshot = a.SnapshotName("UPDATEAPPLICATION", op.Start)
 	}
 	if op.Wanted.Type != string(msf.ApplicationRestoreTypeRESTORE_FROM_LATEST_SNAPSHOT) {
 		return nil

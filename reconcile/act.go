@@ -44,6 +44,20 @@ func (l *loop) act(ctx context.Context, a *app.Application, s sight, step app.St
 		return l.erase(ctx, a)
 	case app.Report:
 		return l.reportFailure(ctx, a, step.Error)
+	case app.Draft:
+		return l.draft(ctx, a, s)
+	case app.Resize:
+		return l.resize(ctx, a, s)
+	case app.Release:
+		return l.release(ctx, a, s)
+	case app.ScaleTo:
+		return l.scale(ctx, a, step)
+	case app.Suggest:
+		return l.suggest(ctx, a, step)
+	case app.Forgo:
+		return l.forgo(ctx, a, step.Error)
+	case app.Revert:
+		return l.revert(ctx, a, s, step.Error)
 	case app.Finish:
 		l.abandon() // main() of code that is refused may run on for ever
 	}
@@ -81,18 +95,26 @@ func (l *loop) note(ctx context.Context, a *app.Application, step app.Step) erro
 	err := l.store(ctx, a, func(tx *appdb.Tx, a *app.Application) error {
 		switch step.Kind {
 		case app.BeginRun:
-			a.Run = &app.Run{Version: a.Version.ID, Restore: step.Restore, JobID: newID()}
+			a.Run = &app.Run{Version: a.Version.ID, Parallelism: a.Target(), Restore: step.Restore, JobID: newID()}
 			a.Operation.StepFrom, a.Operation.Wanted = now, step.Restore
 		case app.Reach:
 			a.Run.Reached = now
+		case app.Adopt:
+			adopt(a, now)
 		case app.RollBack:
 			return l.rollBack(tx, a, step)
 		case app.NoteDown:
 			a.Run.DownSince = now
 		case app.NoteUp:
 			a.Run.DownSince = time.Time{}
+		case app.NoteRan:
+			a.Version.Ran = true
+			return tx.PutVersion(a.ID, &a.Version)
 		case app.Fail:
 			a.Operation.Fault, a.Run = short(step.Error), nil
+			if step.Restore.Path != "" {
+				a.Operation.Wanted = step.Restore
+			}
 		case app.EndRun:
 			a.Run = nil
 		case app.Finish:
@@ -120,7 +142,7 @@ func (l *loop) finish(tx *appdb.Tx, a *app.Application, failure string) error {
 	switch {
 	case op.Kind == app.Stop && failure == "", op.Kind == app.ForceStop:
 		a.Run = nil
-	case op.Kind == app.Update && failure != "" && op.Previous != nil && !op.Stopped && a.Run != nil && a.Run.Version != a.Version.ID:
+	case failure != "" && op.Previous != nil && !op.Stopped && a.Run != nil && a.Run.Version != a.Version.ID:
 		a.Version = *op.Previous // the old job goes on with the old configuration
 	}
 	a.Operation = nil
@@ -215,6 +237,9 @@ func (l *loop) ensureCluster(ctx context.Context, a *app.Application, s sight) e
 			return nil
 		}
 		a.Cluster.Handle, a.Run.Placed = raw, true
+		if op := a.Operation; op != nil && op.Rescale != nil {
+			op.Rescale.Joined = true
+		}
 		return nil
 	})
 }

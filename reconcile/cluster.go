@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -32,10 +33,10 @@ func (k *Keeper) cluster(a *app.Application, token string) driver.Cluster {
 		properties = []byte("[]")
 	}
 	cluster := driver.Cluster{
-		ID: a.ID, Runtime: c.Runtime, TaskManagers: c.Parallelism.KPUs(), SlotsPerTaskManager: int(c.Parallelism.PerKPU),
+		ID: a.ID, Runtime: c.Runtime, TaskManagers: a.Workers(), SlotsPerTaskManager: int(c.Parallelism.PerKPU),
 		MemoryPerTaskManager: k.KPUMemory, CPUPerTaskManager: 1, Properties: properties, Jar: k.code(c.Code), State: state,
 		Configuration: flink.Configuration(flink.Settings{
-			Parallelism: int(c.Parallelism.Parallelism), Checkpointing: c.Checkpoint.Enabled,
+			Parallelism: int(a.Target()), Checkpointing: c.Checkpoint.Enabled,
 			CheckpointInterval: time.Duration(c.Checkpoint.Interval) * time.Millisecond,
 			MinPause:           time.Duration(c.Checkpoint.MinPause) * time.Millisecond,
 			State:              state, TelemetryHost: k.TelemetryHost, TelemetryToken: reporter(token),
@@ -48,6 +49,9 @@ func (k *Keeper) cluster(a *app.Application, token string) driver.Cluster {
 		LogFields: map[string]string{
 			"applicationARN": a.ARN, "applicationVersionId": strconv.FormatInt(a.Version.ID, 10), "messageSchemaVersion": "1",
 		},
+	}
+	if a.Cluster != nil {
+		cluster.Keep = a.Cluster.Keep
 	}
 	if p := c.Python(); p != nil {
 		cluster.Python = &driver.Python{Archive: cluster.Jar, Jar: p.Jar}
@@ -63,9 +67,12 @@ func reporter(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// fingerprint tells clusters apart that need other JVMs. Code, log level and log fields do not: running JVMs take them.
+// fingerprint tells clusters apart that need other JVMs. Code, log level and log fields do not: running JVMs take them. A
+// parallelism comes with each job, and TaskManagers join and leave.
 func fingerprint(c driver.Cluster) string {
-	c.Jar, c.LogFields, c.LogLevel = "", nil, ""
+	c.Jar, c.LogFields, c.LogLevel, c.TaskManagers, c.Keep = "", nil, "", 0, nil
+	c.Configuration = maps.Clone(c.Configuration)
+	delete(c.Configuration, "parallelism.default")
 	if c.Python != nil {
 		c.Python = &driver.Python{Jar: c.Python.Jar}
 	}

@@ -49,6 +49,9 @@ type house struct {
 	vault   *vault
 	bucket  bucket
 	records []string
+	notes   []string
+	load    []app.Load
+	rigid   bool   // the runtime cannot rescale in place
 	checker string // path of the state check; "" = there is none
 
 	mu      sync.Mutex         // of the next three, which Flink's side reads as well
@@ -63,6 +66,7 @@ func newHouse(t *testing.T) *house {
 	h := &house{T: t, dir: t.TempDir(), clock: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), jm: flinktest.Start(t)}
 	h.bucket = bucket{h, map[string][]byte{}}
 	h.jm.After = func(string, string) { h.effect() }
+	h.jm.Now = func() time.Time { return h.clock }
 	h.jm.Before = func(string, string) bool { return h.attempt() == nil }
 	h.machine = &sim.Machine{REST: func(string) string { return h.jm.URL }}
 	db, err := sql.Open(filepath.Join(h.dir, "db"))
@@ -78,12 +82,15 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h.api = msf.Open(msf.Config{
-		DB: h.db, Keeper: h, Roles: h, Objects: h, CodeDir: h.dir, MaxKPUs: 64, Java: java, Compatible: runtimes.Compatible, Now: h.now, Runtime: func(string) error { return nil },
+		DB: h.db, Keeper: h, Roles: h, Objects: h, CodeDir: h.dir, MaxKPUs: 64, Java: java, Compatible: runtimes.Compatible, Rescales: h.rescales, Now: h.now, Runtime: func(string) error { return nil },
 	})
 	h.restart()
 	t.Cleanup(func() { h.loop.abandon(); h.loop.wg.Wait(); h.loop.flinks.Close() })
 	return h
 }
+
+// rescales tells that the runtime can, unless the test says otherwise.
+func (h *house) rescales(string) bool { return !h.rigid }
 
 func java(string) flink.Java { return flink.Java{Release: 11, ClassVersion: 61} }
 
@@ -98,7 +105,7 @@ func (h *house) restart() {
 	}
 	k := &Keeper{Config: Config{
 		DB: h.db, Driver: cutting{h.machine.Open(), h}, Tokens: h, Telemetry: h, StateDir: filepath.Join(h.dir, "state"), CodeDir: h.dir,
-		SnapshotDir: filepath.Join(h.dir, "snapshots"), Objects: h.bucket, KPUMemory: 1 << 30, StateChecker: func(string) string { return h.checker }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
+		SnapshotDir: filepath.Join(h.dir, "snapshots"), Objects: h.bucket, KPUMemory: 1 << 30, Rescales: h.rescales, Scaling: app.AWSRule, MaxKPUs: 64, StateChecker: func(string) string { return h.checker }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
 	}}
 	k.ctx = h.Context()
 	h.loop = newLoop(k, app.Key{Account: account, Region: region, Name: name})
@@ -141,7 +148,7 @@ func (c cutting) Ensure(ctx context.Context, cluster driver.Cluster) (driver.Han
 		return driver.Handle{}, err
 	}
 	handle, err := c.Driver.Ensure(ctx, cluster)
-	c.h.jm.SetSlots(cluster.TaskManagers * cluster.SlotsPerTaskManager)
+	c.h.jm.SetSlots(cluster.TaskManagers*cluster.SlotsPerTaskManager, cluster.SlotsPerTaskManager)
 	c.h.effect()
 	return handle, err
 }
@@ -315,7 +322,11 @@ func (h *house) ApplicationToken(_ context.Context, _, arn, _ string) (string, e
 }
 func (h *house) ForgetApplication(context.Context, string, string) error { return nil }
 func (h *house) Watch(*app.Application, string, driver.Report)           {}
-func (h *house) Forget(*app.Application)                                 {}
+func (h *house) Note(_ context.Context, _ *app.Application, message string) {
+	h.notes = append(h.notes, message)
+}
+func (h *house) CPU(context.Context, *app.Application) ([]app.Load, error) { return h.load, nil }
+func (h *house) Forget(*app.Application)                                   {}
 func (h *house) Record(_ context.Context, _ *app.Application, code, message string) {
 	h.records = append(h.records, code+": "+message)
 }

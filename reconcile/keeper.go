@@ -27,8 +27,11 @@ type Tokens interface {
 type Telemetry interface {
 	Watch(a *app.Application, reporter string, r driver.Report)
 	Forget(a *app.Application)
-	// Record writes a service record into the application's log stream.
+	// Record writes a service record into the application's log stream, Note one that tells of no error.
 	Record(ctx context.Context, a *app.Application, errorCode, message string)
+	Note(ctx context.Context, a *app.Application, message string)
+	// CPU gives the use of CPU by the application's KPUs, oldest minute first.
+	CPU(ctx context.Context, a *app.Application) ([]app.Load, error)
 }
 
 // Config is what the keeper needs.
@@ -46,8 +49,12 @@ type Config struct {
 	TelemetryHost string
 	// StateChecker gives the host path of a runtime's compiled flink.StateChecker; "" = there is none.
 	StateChecker func(runtime string) string
-	Log          *slog.Logger
-	Now          func() time.Time
+	// Rescales tells whether a runtime can rescale a running job in place.
+	Rescales func(runtime string) bool
+	Scaling  app.Rule
+	MaxKPUs  int // of one application
+	Log      *slog.Logger
+	Now      func() time.Time
 }
 
 // Keeper owns the goroutines of all applications.
@@ -205,7 +212,8 @@ type loop struct {
 	told      told          // what the log knows already
 	collected string        // the job for which checkpoints of earlier ones were removed
 	bringing  sync.Mutex
-	call      *call      // nil = none is under way
+	call      *call // nil = none is under way
+	scaling   scaling
 	status    app.Status // as it was said last
 	token     string
 	tokenFor  tokenOf

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"drey/app"
 	"drey/driver"
@@ -16,7 +17,8 @@ type sight struct {
 	spec         driver.Cluster
 	report       driver.Report
 	flink        *flink.Client
-	snapshotting bool // a manual snapshot is under way
+	snapshotting bool     // a manual snapshot is under way
+	keep         []string // TaskManagers that are needed, when there are others; nil = nobody has looked
 }
 
 func (k *Keeper) handle(a *app.Application) (h driver.Handle, err error) {
@@ -76,7 +78,7 @@ func (l *loop) observe(ctx context.Context, a *app.Application) (s sight, err er
 	if op := a.Operation; op != nil && op.Trigger != "" && !op.Stopped && a.Run != nil {
 		s.Savepoint = l.savepoint(ctx, &s, a.Run.JobID, op.Trigger)
 	}
-	if a.Run != nil && a.Operation != nil && a.Operation.Down {
+	if a.Unproven() || a.Run != nil && a.Operation != nil && (a.Operation.Down || a.Operation.Rescale != nil) {
 		s.Checkpoint = newestCheckpoint(s.spec.State, a.Run.JobID)
 	}
 	return s, nil
@@ -111,14 +113,24 @@ func (l *loop) observeFlink(ctx context.Context, a *app.Application, s *sight) {
 		return
 	}
 	tasks, running := job.Tasks()
-	s.Job = &app.Job{State: job.State, Tasks: tasks, Running: running}
+	s.Job = &app.Job{State: job.State, Tasks: tasks, Running: running, Parallelism: job.Parallelism()}
 	if running < tasks || job.State != "RUNNING" {
-		s.Job.Exception, err = s.flink.Exception(ctx, a.Run.JobID)
-		if err != nil {
-			s.Answers = false
-			return
-		}
+		s.Job.Exception, err = s.flink.Exception(ctx, a.Run.JobID, failuresSince(a))
+	} else {
+		l.observeScaling(ctx, a, s, job)
+		err = l.observeHosts(ctx, a, s, job)
 	}
+	if err != nil {
+		s.Answers = false
+	}
+}
+
+// failuresSince is from when on failures count: what came before a rescaling is none of it. The zero time = ever.
+func failuresSince(a *app.Application) time.Time {
+	if a.Operation == nil || a.Operation.Rescale == nil {
+		return time.Time{}
+	}
+	return a.Operation.StepFrom
 }
 
 // savepoint asks Flink how a savepoint stands. Flink forgets after minutes and with its JobManager: then the disk tells,

@@ -35,9 +35,11 @@ func (h *house) scaled(taskManagers, slots, parallelism int) {
 	}
 }
 
-// TestRescale changes the parallelism and the KPUs of a running job: its state is carried over to other TaskManagers.
+// TestRescale changes the parallelism and the KPUs of a running job that cannot be rescaled in place: its state is carried over
+// to other TaskManagers.
 func TestRescale(t *testing.T) {
 	h := running(t)
+	h.rigid = true
 	h.scaled(1, 1, 1)
 	for i, c := range []struct{ parallelism, perKPU, taskManagers int }{{4, 2, 2}, {5, 2, 3}, {4, 4, 1}} {
 		h.rescale(int32(c.parallelism), int32(c.perKPU), false)
@@ -59,6 +61,7 @@ func TestRescale(t *testing.T) {
 // TestRescaleThatFailsIsRolledBack: the machine has no room for as many TaskManagers, so that the tasks never run.
 func TestRescaleThatFailsIsRolledBack(t *testing.T) {
 	h := running(t)
+	h.rigid = true
 	h.rescale(8, 1, true)
 	h.until("the job", func(*app.Application) bool { return len(h.jm.Submissions()) == 2 })
 	h.scaled(8, 1, 8)
@@ -71,7 +74,7 @@ func TestRescaleThatFailsIsRolledBack(t *testing.T) {
 		t.Errorf("the old parallelism went on from %q, expected %s of version %d", s.SavepointPath, before.Path, before.Version)
 	}
 	ops := h.operations()
-	if ops[1].Status != app.Failed || !strings.Contains(ops[1].Error, "(waiting for tasks: 0 of 2 run)") || ops[1].Rollback != ops[0].ID || ops[0].Kind != app.Rollback || ops[0].Status != app.Successful {
+	if ops[1].Status != app.Failed || !strings.Contains(ops[1].Error, "(waiting for tasks: 0 of 16 run)") || ops[1].Rollback != ops[0].ID || ops[0].Kind != app.Rollback || ops[0].Status != app.Successful {
 		t.Errorf("the operations are %+v and %+v", ops[1], ops[0])
 	}
 	if v := h.application().Version; v.ID != 3 || v.RolledTo != 1 || v.Configuration.Parallelism.Parallelism != 1 {

@@ -19,7 +19,7 @@ func (l *loop) checkState(ctx context.Context, a *app.Application, s sight) erro
 	if checker == "" || state == "" {
 		return l.checked(ctx, a)
 	}
-	q := flink.StateCheck{Former: s.report.JarID, Parallelism: int(a.Version.Configuration.Parallelism.Parallelism)}
+	q := flink.StateCheck{Former: s.report.JarID, Parallelism: int(a.Target())}
 	var err error
 	if q.Checker, err = l.place(ctx, a, checker); err != nil {
 		return err

@@ -54,7 +54,7 @@ var errNoState = errors.New("the snapshot could not be brought to where the appl
 // submit begins to hand the job over, or sees how that ended.
 func (l *loop) submit(ctx context.Context, a *app.Application, s sight) error {
 	run := flink.Run{
-		JobID: a.Run.JobID, Parallelism: int(a.Version.Configuration.Parallelism.Parallelism),
+		JobID: a.Run.JobID, Parallelism: int(a.Current()),
 		SavepointPath: a.Run.Restore.Path, AllowNonRestoredState: a.Run.Restore.AllowNonRestored,
 	}
 	if p := a.Version.Configuration.Python(); p != nil {
@@ -92,6 +92,7 @@ func (l *loop) submitted(ctx context.Context, a *app.Application, failure error)
 	return l.store(ctx, a, func(_ *appdb.Tx, a *app.Application) error {
 		if !a.Run.Submitted.IsZero() {
 			a.Run.Resumed++
+			a.Run.Rescaled = 0 // the counter was the JobManager's
 		}
 		a.Run.Submitted = now
 		return nil

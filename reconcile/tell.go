@@ -52,5 +52,9 @@ func (l *loop) fail(ctx context.Context, a *app.Application, err error) error {
 		l.tell(ctx, a, flink.Failure(err))
 		return err
 	}
-	return l.note(ctx, a, app.Step{Kind: app.Fail, Error: flink.Failure(err)})
+	kind := app.Fail
+	if op := a.Operation; op.Rescale != nil && op.Fault == "" {
+		kind = app.Finish // the running job is none the worse for it
+	}
+	return l.note(ctx, a, app.Step{Kind: kind, Error: flink.Failure(err)})
 }

@@ -13,7 +13,7 @@ import (
 // them.
 func (r Runtime) Render(options map[string]string) []byte {
 	all := map[string]string{}
-	for _, part := range []map[string]string{r.Options, options} {
+	for _, part := range []map[string]string{r.Options, r.Scheduler, options} {
 		for key, value := range part {
 			if name, ok := r.Renamed[key]; ok {
 				key = name
@@ -36,6 +36,12 @@ func (r Runtime) value(v string) string {
 	}
 	quoted, _ := json.Marshal(v) // strings always encode
 	return string(quoted)
+}
+
+// Rescales tells whether jobs on a runtime can be rescaled in place.
+func Rescales(name string) bool {
+	r, err := Lookup(name)
+	return err == nil && r.Scheduler != nil
 }
 
 // Compatible tells why state that one runtime wrote cannot be restored on another; nil = it can. Versions decide alone, as in

@@ -27,6 +27,7 @@ type Runtime struct {
 	JVMOptions   []string          // of every process
 	Overrides    string            // class of the program whose jar stands before Flink on the class path; "" = none
 	Options      map[string]string // Flink's, beside those of the application
+	Scheduler    map[string]string // Flink's, of the scheduler that rescales a job in place; nil = there is none
 	Renamed      map[string]string // Flink's options by their names in 1.18, where this Flink calls them otherwise
 	sdist        artifact
 	maven        []artifact

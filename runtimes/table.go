@@ -25,7 +25,7 @@ var table = []Runtime{
 	},
 	{
 		Name: "FLINK-1_18", Flink: "1.18.1", OldestState: "FLINK-1_8", ConfFile: "flink-conf.yaml", Java: 11, ClassVersion: jdk17,
-		JVMOptions: java17, Overrides: masterSwitch, Options: fixedDelay,
+		JVMOptions: java17, Scheduler: adaptive, Overrides: masterSwitch, Options: fixedDelay,
 		sdist: artifact{"apache-flink-libraries==1.18.1", "369ce11ab33e5e15cdd349db2f5412dcc2fad163b6a87aa93b927a3631bcca7f", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:1.18.1", "1176e2d95f37b760f3171f50e3250be7ae82f6514e8c974094c22d0066b49965", "plugins/s3-fs-hadoop"},
@@ -36,7 +36,7 @@ var table = []Runtime{
 	},
 	{
 		Name: "FLINK-1_19", Flink: "1.19.1", OldestState: "FLINK-1_8", ConfFile: "flink-conf.yaml", Java: 11, ClassVersion: jdk17,
-		JVMOptions: java17, Overrides: masterSwitch, Options: exponentialDelay,
+		JVMOptions: java17, Scheduler: adaptive, Overrides: masterSwitch, Options: exponentialDelay,
 		sdist: artifact{"apache-flink-libraries==1.19.1", "f5e6a896e8e931120be74ae0425b604743f95baddd50406277fc3a600153484d", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:1.19.2", "878489d43bed0d95deb70dc90e5252632b72e3e8ac78ff0bbd8df6b66af198b5", "plugins/s3-fs-hadoop"},
@@ -47,7 +47,7 @@ var table = []Runtime{
 	},
 	{
 		Name: "FLINK-1_20", Flink: "1.20.5", OldestState: "FLINK-1_8", ConfFile: "flink-conf.yaml", Java: 11, ClassVersion: jdk17,
-		JVMOptions: java17, Overrides: masterSwitch, Options: exponentialDelay,
+		JVMOptions: java17, Scheduler: adaptive, Overrides: masterSwitch, Options: exponentialDelay,
 		sdist: artifact{"apache-flink-libraries==1.20.5", "e6aee62ea1a1fe7b32e28894ad079f3f1a50a372a4caac3df52405267f4228c8", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:1.20.1", "4dabe5d51519984f88d677c477b99c5e18cec924af2e41816da67df527a5c679", "plugins/s3-fs-hadoop"},
@@ -58,7 +58,7 @@ var table = []Runtime{
 	},
 	{
 		Name: "FLINK-2_2", Flink: "2.2.1", OldestState: "FLINK-1_8", ConfFile: "config.yaml", Java: 17, ClassVersion: jdk17,
-		JVMOptions: java17, Options: strict, Renamed: since20,
+		JVMOptions: java17, Scheduler: adaptive20, Options: strict, Renamed: since20,
 		sdist: artifact{"apache-flink-libraries==2.2.1", "eec27ffa86d01184de7f5ab668c479c83cdb75ebc7fba8091307da4f1a9d3348", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:2.2.0", "fe14908b4d04c2fb199bf5c9dddfa80fd6b64d7a6decb3cc8826e644c5449262", "plugins/s3-fs-hadoop"},
@@ -68,7 +68,7 @@ var table = []Runtime{
 	},
 	{
 		Name: "FLINK-2_3", Flink: "2.3.0", OldestState: "FLINK-1_8", ConfFile: "config.yaml", Java: 17, ClassVersion: jdk17,
-		JVMOptions: java17, Options: strict, Renamed: since20,
+		JVMOptions: java17, Scheduler: adaptive20, Options: strict, Renamed: since20,
 		sdist: artifact{"apache-flink-libraries==2.3.0", "570bf8831d3c1336311e924e97119e52d8842e5485a4a7709ff9a92db709b006", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:2.3.0", "5a3de2daac49e9df1783367391f994dace3bfa18c168b45c3d4563decca7d3d0", "plugins/s3-fs-hadoop"},
@@ -91,6 +91,23 @@ var (
 		"restart-strategy.type": "exponential-delay", "restart-strategy.exponential-delay.initial-backoff": "1 s",
 		"restart-strategy.exponential-delay.max-backoff": "1 min", "restart-strategy.exponential-delay.backoff-multiplier": "1.5",
 		"restart-strategy.exponential-delay.reset-backoff-threshold": "1 h", "restart-strategy.exponential-delay.jitter-factor": "0.1",
+	}
+)
+
+// The adaptive scheduler, from where resource requirements can be changed (Flink documentation, "Elastic Scaling"). It never runs
+// a job with fewer slots than wanted, waits for them as long as the keeper does, and takes another parallelism at once: the
+// keeper has taken a checkpoint before it says so. Batch jobs get another scheduler from Flink itself.
+var (
+	adaptive = map[string]string{
+		"jobmanager.scheduler": "adaptive", "jobmanager.adaptive-scheduler.resource-wait-timeout": "365 d",
+		"jobmanager.adaptive-scheduler.resource-stabilization-timeout": "365 d", "jobmanager.adaptive-scheduler.scaling-interval.min": "0 s",
+	}
+	adaptive20 = map[string]string{
+		"jobmanager.scheduler": "adaptive", "jobmanager.adaptive-scheduler.submission.resource-wait-timeout": "365 d",
+		"jobmanager.adaptive-scheduler.submission.resource-stabilization-timeout": "365 d",
+		"jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling":        "0 s",
+		"jobmanager.adaptive-scheduler.executing.resource-stabilization-timeout":  "0 s",
+		"jobmanager.adaptive-scheduler.rescale-trigger.max-delay":                 "0 s",
 	}
 )
 

@@ -241,6 +241,23 @@ func TestPresigned(t *testing.T) {
 	if body, _ := get(t, c, &sdk.GetObjectInput{Key: aws.String("a/b c")}); body != "by link" {
 		t.Errorf("got %q", body)
 	}
+
+	// Whoever holds the link can not make it a copy of what only its signer may read.
+	put(t, c, "secret", "the signer's")
+	r, _ = http.NewRequestWithContext(t.Context(), up.Method, up.URL, nil)
+	r.Header.Set("X-Amz-Copy-Source", "/b-1/secret")
+	resp, err = http.DefaultClient.Do(r)
+	if err != nil || resp.StatusCode != http.StatusForbidden {
+		t.Fatalf("%v %v", resp, err)
+	}
+	refusal, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if !strings.Contains(string(refusal), "<Code>AccessDenied</Code>") {
+		t.Errorf("refused with %s", refusal)
+	}
+	if body, _ := get(t, c, &sdk.GetObjectInput{Key: aws.String("a/b c")}); body != "by link" {
+		t.Errorf("got %q", body)
+	}
 }
 
 func TestDeleteObjectsAndNonEmptyBuckets(t *testing.T) {

@@ -33,7 +33,7 @@ missing_packages() {
   python_has ensurepip || echo python3-venv
   python_has pip || echo python3-pip
   [ "$for" != tests ] || [ -x /usr/bin/aws ] || echo awscli
-  [ "$for" != tests ] || command -v chromium >/dev/null || echo chromium
+  [ "$for" != tests ] || command -v chromium chromium-browser google-chrome >/dev/null || echo chromium
   [ "$for" = demo ] || command -v node >/dev/null || echo nodejs
   [ "$for" = demo ] || command -v npm >/dev/null || echo npm
 }

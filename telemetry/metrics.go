@@ -64,6 +64,10 @@ type ReceiverConfig struct {
 	Log  *slog.Logger     // nil = slog.Default
 	Now  func() time.Time // nil = time.Now
 	Tick time.Duration    // how often facts and containers are looked at; 0 = every 5 seconds
+	// Minute is the length of the datapoints of Load, in each of which containers are measured twice; 0 = a minute.
+	Minute time.Duration
+	// History gives the datapoints of Load that lie before those of this Receiver; nil = they are lost.
+	History func(ctx context.Context, a Application, from, to time.Time) ([]Load, error)
 }
 
 // Receiver takes reports of applications that are registered.
@@ -83,8 +87,11 @@ func NewReceiver(ctx context.Context, c ReceiverConfig) *Receiver {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Minute == 0 {
+		c.Minute = time.Minute
+	}
 	if c.Tick == 0 {
-		c.Tick = 5 * time.Second
+		c.Tick = min(5*time.Second, c.Minute/6)
 	}
 	r := &Receiver{ReceiverConfig: c, apps: map[string]*reporter{}, done: make(chan struct{})}
 	ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -212,7 +219,7 @@ func (r *Receiver) tick(ctx context.Context) {
 	r.mu.Unlock()
 	for _, p := range apps {
 		a, data := p.observed(r.Now())
-		containers, err := p.containers(ctx, r.Now())
+		containers, err := p.containers(ctx, r.Minute, r.Now())
 		if err != nil && ctx.Err() == nil {
 			r.Log.Debug("measure containers", "application", a.Name, "error", err)
 		}
@@ -230,6 +237,9 @@ type reporter struct {
 	sampled map[string]int64 // part of which minute was sampled last, by metric, dimensions and reporting entity
 	swept   int64
 	cpu     map[string]cpuUse
+
+	load     []Load
+	recalled bool // load begins with what others remember
 }
 
 // cpuUse is a measurement that the next one is compared with.

@@ -64,10 +64,10 @@ func (p *reporter) observed(now time.Time) (Application, []Datum) {
 }
 
 // containers measures the TaskManagers twice a minute.
-func (p *reporter) containers(ctx context.Context, now time.Time) ([]Datum, error) {
+func (p *reporter) containers(ctx context.Context, minute time.Duration, now time.Time) ([]Datum, error) {
 	p.mu.Lock()
 	measure := p.app.Containers
-	if measure == nil || !p.due("containers", twice, now) {
+	if measure == nil || !p.due("containers", twice*int(time.Minute/minute), now) {
 		p.mu.Unlock()
 		return nil, nil
 	}
@@ -84,7 +84,11 @@ func (p *reporter) containers(ctx context.Context, now time.Time) ([]Datum, erro
 	for _, c := range found {
 		p.cpu[c.Name] = cpuUse{now, c.CPUSeconds}
 		if b, ok := before[c.Name]; ok {
+			n := len(data)
 			data = p.ratio(data, "containerCPUUtilization", c.CPUSeconds-b.seconds, now.Sub(b.at).Seconds()*c.CPULimit, now)
+			if len(data) > n {
+				p.note(data[n].Value, minute, now)
+			}
 		}
 		data = p.ratio(data, "containerMemoryUtilization", float64(c.MemoryBytes), float64(c.MemoryMax), now)
 		data = p.ratio(data, "containerDiskUtilization", float64(c.DiskBytes), float64(c.DiskMax), now)

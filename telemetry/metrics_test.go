@@ -326,3 +326,37 @@ func TestTableIsConsistent(t *testing.T) {
 		}
 	}
 }
+
+// TestLoad keeps the highest use of CPU of any TaskManager in each minute, and goes on from what is remembered elsewhere.
+func TestLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		remembered := Load{began.Add(-time.Minute), 7}
+		r := NewReceiver(t.Context(), ReceiverConfig{Sink: &shelf{}, History: func(_ context.Context, a Application, from, to time.Time) ([]Load, error) {
+			if a.Name != "order-processor" || !to.Equal(began) || to.Sub(from) < 6*time.Hour {
+				return nil, fmt.Errorf("%s from %v to %v", a.Name, from, to)
+			}
+			return []Load{remembered}, nil
+		}})
+		defer r.Close()
+		a := orderProcessor("")
+		busy := 0.0
+		a.Containers = func(context.Context) ([]Container, error) {
+			busy += 10 // in half a minute
+			return []Container{{Name: "idle", CPUSeconds: 1, CPULimit: 1}, {Name: "busy", CPUSeconds: busy * busy / 20, CPULimit: 1}}, nil
+		}
+		r.Register("token", a)
+		time.Sleep(2*time.Minute + time.Second)
+		synctest.Wait()
+		got, err := r.Load(t.Context(), "token")
+		if err != nil || len(got) < 3 || got[0] != remembered || !got[1].At.Equal(began) || !got[2].At.Equal(began.Add(time.Minute)) || got[2].CPU <= got[1].CPU || got[1].CPU < 30 {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		if again, err := r.Load(t.Context(), "token"); err != nil || len(again) != len(got) {
+			t.Errorf("then %+v, %v", again, err)
+		}
+		if _, err := r.Load(t.Context(), "nobody"); err == nil {
+			t.Error("nobody has a load")
+		}
+	})
+}

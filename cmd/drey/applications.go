@@ -40,7 +40,7 @@ func (s *server) openApplications(ctx context.Context) error {
 	s.keeper, err = reconcile.Open(ctx, reconcile.Config{
 		DB: db, Driver: s.driver, Tokens: s.iam, Telemetry: s.observer, StateDir: s.dir("state"), CodeDir: s.dir("code"),
 		SnapshotDir: s.dir("snapshots"), Objects: transfers{s.rights, s.s3, partSize},
-		KPUMemory: int64(s.KPUMemory), Credentials: credentialsURI(s.Listen), TelemetryHost: edge.TelemetryHost, Log: s.log, Now: time.Now,
+		KPUMemory: int64(s.KPUMemory), Rescales: runtimes.Rescales, Scaling: app.Rule(s.ScalingRule), MaxKPUs: maxKPUs, Credentials: credentialsURI(s.Listen), TelemetryHost: edge.TelemetryHost, Log: s.log, Now: time.Now,
 		StateChecker: func(runtime string) string {
 			d, err := s.runtimes.Find(runtime)
 			if err != nil {
@@ -54,7 +54,7 @@ func (s *server) openApplications(ctx context.Context) error {
 	}
 	s.opened(s.keeper)
 	s.msf = msf.Open(msf.Config{
-		DB: db, Keeper: s.keeper, Roles: s.iam, Objects: codeReader{s.rights, s.s3}, CodeDir: s.dir("code"), MaxKPUs: maxKPUs, Java: javaOf, Compatible: runtimes.Compatible, Dashboard: s.dashboardURL, Now: time.Now,
+		DB: db, Keeper: s.keeper, Roles: s.iam, Objects: codeReader{s.rights, s.s3}, CodeDir: s.dir("code"), MaxKPUs: maxKPUs, Java: javaOf, Compatible: runtimes.Compatible, Rescales: runtimes.Rescales, Dashboard: s.dashboardURL, Now: time.Now,
 		Runtime: func(name string) error {
 			d, err := s.runtimes.Find(name)
 			if err != nil {

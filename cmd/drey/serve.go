@@ -18,16 +18,18 @@ import (
 // serveCmd is `drey serve`.
 type serveCmd struct {
 	dataDir
-	Listen        netip.AddrPort `help:"Address of the AWS APIs." default:"127.0.0.1:4566" placeholder:"ADDR:PORT"`
-	AppAddress    netip.Addr     `help:"Private address that applications see as AWS: ports 443, 80 and 53 of it." default:"127.0.77.1" placeholder:"ADDR"`
-	Region        string         `help:"Region of 'drey env' and of requests that name none." default:"us-east-1"`
-	AccountID     string         `help:"Account of 'drey env'." default:"123456789012"`
-	IAM           string         `help:"enforce decides requests; audit lets all pass and reports what enforce would deny." enum:"enforce,audit" default:"enforce"`
-	KinesisLimits string         `help:"on throttles producers and consumers of streams as AWS does; off is for load tests." enum:"on,off" default:"on"`
-	KinesisSync   string         `help:"always acknowledges records when they are on the disk; never when the operating system has them: they survive an end of the server, not of the machine." enum:"always,never" default:"always"`
-	KPUMemory     byteSize       `help:"Memory of a Kinesis Processing Unit; AWS gives 4g." default:"4g" placeholder:"SIZE"`
-	Ephemeral     bool           `help:"Keep nothing: data lies in a temporary directory, applications end with the server."`
-	LogLevel      slog.Level     `help:"debug, info, warn or error." default:"info"`
+	Listen        netip.AddrPort    `help:"Address of the AWS APIs." default:"127.0.0.1:4566" placeholder:"ADDR:PORT"`
+	AppAddress    netip.Addr        `help:"Private address that applications see as AWS: ports 443, 80 and 53 of it." default:"127.0.77.1" placeholder:"ADDR"`
+	Region        string            `help:"Region of 'drey env' and of requests that name none." default:"us-east-1"`
+	AccountID     string            `help:"Account of 'drey env'." default:"123456789012"`
+	IAM           string            `help:"enforce decides requests; audit lets all pass and reports what enforce would deny." enum:"enforce,audit" default:"enforce"`
+	KinesisLimits string            `help:"on throttles producers and consumers of streams as AWS does; off is for load tests." enum:"on,off" default:"on"`
+	KinesisSync   string            `help:"always acknowledges records when they are on the disk; never when the operating system has them: they survive an end of the server, not of the machine." enum:"always,never" default:"always"`
+	AlarmWebhook  map[string]string `help:"Where notifications of alarms go: the name of an SNS topic, and the address to which its messages are posted as SNS would. May be given more than once." mapsep:"none" placeholder:"TOPIC=URL"`
+	KPUMemory     byteSize          `help:"Memory of a Kinesis Processing Unit; AWS gives 4g." default:"4g" placeholder:"SIZE"`
+	ScalingRule   scalingRule       `help:"When automatic scaling acts: the length of a datapoint, and percent of CPU and consecutive datapoints for up and down. AWS's is the default; shorter ones are for tests and development." default:"1m,75:15,10:360" placeholder:"RULE"`
+	Ephemeral     bool              `help:"Keep nothing: data lies in a temporary directory, applications end with the server."`
+	LogLevel      slog.Level        `help:"debug, info, warn or error." default:"info"`
 
 	runtimes runtimes.Library
 }
@@ -58,7 +60,7 @@ func (c *serveCmd) Validate() error {
 
 // heapGrowth is how many percent the heap grows between collections. The live heap is small, a few megabytes, and what
 // requests allocate dies with them: Go's default of 100 collects many times a second under load.
-const heapGrowth = 400
+const heapGrowth = 200
 
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"drey/alarmaction"
 	"drey/app/appdb"
 	"drey/cloudwatch"
 	"drey/dashboard"
@@ -46,6 +47,8 @@ type server struct {
 	s3           *s3.Service
 	logs         *logs.Service
 	cloudwatch   *cloudwatch.Service
+	actions      *alarmaction.Carrier
+	built        chan struct{} // closed when all of this is there
 	observer     *observer
 	driver       *local.Driver
 	kinesis      *kinesis.Service
@@ -67,12 +70,13 @@ func (s *server) opened(c io.Closer) { s.closers = append(s.closers, c) }
 // openServer builds everything, top to bottom: stores, services, the private address, the keeper of applications, and
 // last the door.
 func openServer(ctx context.Context, c *serveCmd, log *slog.Logger) (*server, error) {
-	s := &server{serveCmd: c, log: log}
-	for _, step := range []func(context.Context) error{s.openStores, s.openServices, s.openDriver, s.openTelemetry, s.openApplications, s.openDashboards, s.openEdge} {
+	s := &server{serveCmd: c, log: log, built: make(chan struct{})}
+	for _, step := range []func(context.Context) error{s.openStores, s.openAlarmActions, s.openServices, s.openDriver, s.openTelemetry, s.openApplications, s.openDashboards, s.openEdge} {
 		if err := step(ctx); err != nil {
 			return s, err
 		}
 	}
+	close(s.built)
 	return s, s.saveAccess(ctx)
 }
 
@@ -100,18 +104,21 @@ func (s *server) openServices(ctx context.Context) (err error) {
 	if s.s3, err = s3.Open(ctx, s3.Config{DB: s.db, Dir: s.dir("s3"), Log: s.log, Now: time.Now, ValidatePolicy: iam.ValidateResourcePolicy}); err != nil {
 		return err
 	}
+	s.cloudwatch, err = cloudwatch.Open(ctx, cloudwatch.Config{
+		DB: s.db, Dir: s.dir("metrics"), Log: s.log, Now: time.Now, Act: s.act, RoleOf: alarmaction.RoleOf,
+	})
+	if err != nil {
+		return err
+	}
+	s.opened(s.cloudwatch)
 	s.kinesis, err = kinesis.Open(ctx, kinesis.Config{
 		DB: s.db, Dir: s.dir("kinesis"), Log: s.log, Now: time.Now, NoSync: s.KinesisSync == "never", Limits: s.KinesisLimits == "on",
-		ValidatePolicy: iam.ValidateResourcePolicy,
+		ValidatePolicy: iam.ValidateResourcePolicy, Metrics: streamMetrics(s.cloudwatch),
 	})
 	if err != nil {
 		return err
 	}
 	s.opened(s.kinesis)
-	if s.cloudwatch, err = cloudwatch.Open(ctx, cloudwatch.Config{Dir: s.dir("metrics"), Log: s.log, Now: time.Now}); err != nil {
-		return err
-	}
-	s.opened(s.cloudwatch)
 	s.logs, err = logs.Open(ctx, logs.Config{
 		DB: s.db, Dir: s.dir("logs"), Log: s.log, Now: time.Now, Metrics: filterMetrics{s.cloudwatch}, Records: newSubscriptionRecords(s.iam, s.kinesis),
 	})

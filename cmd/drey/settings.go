@@ -46,5 +46,8 @@ func (s settings) Validate(app *kong.Application) error {
 
 // Resolve gives the value of a flag; nil = its default.
 func (s settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if m, ok := s[flag.Name].(settings); ok {
+		return map[string]any(m), nil // YAML makes every map one of settings
+	}
 	return s[flag.Name], nil
 }

@@ -43,3 +43,24 @@ func TestSettings(t *testing.T) {
 		})
 	}
 }
+
+// TestAlarmWebhooks gives topics their addresses on the command line, which may hold what else separates maps, and in a file.
+func TestAlarmWebhooks(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(file, []byte("alarm-webhook:\n  ops: http://127.0.0.1:9/a;b=c\n  other: http://127.0.0.1:9/other\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"serve", "--alarm-webhook", "ops=http://127.0.0.1:9/a;b=c", "--alarm-webhook", "other=http://127.0.0.1:9/other"},
+		{"serve", "--config", file},
+	} {
+		var line cli
+		k, err := kong.New(&line, kong.Configuration(loadSettings), kong.Vars{"data_dir": t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := k.Parse(args); err != nil || len(line.Serve.AlarmWebhook) != 2 || line.Serve.AlarmWebhook["ops"] != "http://127.0.0.1:9/a;b=c" {
+			t.Errorf("%s: %v, %v", args, line.Serve.AlarmWebhook, err)
+		}
+	}
+}

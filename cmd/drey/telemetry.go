@@ -12,7 +12,9 @@ import (
 	"drey/app"
 	"drey/cloudwatch"
 	"drey/driver"
+	"drey/kinesis"
 	"drey/logs"
+	cloudwatchmodel "drey/model/cloudwatch"
 	"drey/telemetry"
 	"drey/wire"
 )
@@ -39,7 +41,7 @@ func (s *server) openTelemetry(ctx context.Context) error {
 		return err
 	}
 	s.opened(tailer)
-	receiver := telemetry.NewReceiver(ctx, telemetry.ReceiverConfig{Sink: metricSink{s.cloudwatch}, Log: s.log, Now: time.Now})
+	receiver := telemetry.NewReceiver(ctx, telemetry.ReceiverConfig{Sink: metricSink{s.cloudwatch}, Log: s.log, Now: time.Now, Minute: s.ScalingRule.Minute, History: s.history()})
 	s.opened(receiver)
 	s.observer = &observer{tailer: tailer, receiver: receiver, stats: s.driver.Stats, log: s.log, reporters: map[string]string{}}
 	return nil
@@ -79,7 +81,7 @@ func (o *observer) Watch(a *app.Application, reporter string, r driver.Report) {
 		Account: a.Account, Region: a.Region, Name: a.Name, MetricsLevel: c.Monitoring.Metrics, Containers: o.containers(a),
 	})
 	const orchestration = 1 // KPU, beside those that run tasks (developer guide, "Metrics and dimensions")
-	o.receiver.Observe(reporter, telemetry.Facts{DownSince: a.Run.DownSince, Restarts: a.Run.Resumed, KPUs: c.Parallelism.KPUs() + orchestration})
+	o.receiver.Observe(reporter, telemetry.Facts{DownSince: a.Run.DownSince, Restarts: a.Run.Resumed - a.Run.Rescaled, KPUs: a.Workers() + orchestration})
 }
 
 // containers measures the TaskManagers of an application.
@@ -109,6 +111,39 @@ func (o *observer) containers(a *app.Application) func(context.Context) ([]telem
 	}
 }
 
+// CPU gives the use of CPU by the application's KPUs.
+func (o *observer) CPU(ctx context.Context, a *app.Application) ([]app.Load, error) {
+	o.mu.Lock()
+	reporter := o.reporters[a.ID]
+	o.mu.Unlock()
+	measured, err := o.receiver.Load(ctx, reporter)
+	load := make([]app.Load, len(measured))
+	for i, m := range measured {
+		load[i] = app.Load(m)
+	}
+	return load, err
+}
+
+// history reads what an earlier server has measured from CloudWatch; nil = it has no datapoints of this length.
+func (s *server) history() func(context.Context, telemetry.Application, time.Time, time.Time) ([]telemetry.Load, error) {
+	if s.ScalingRule.Minute != time.Minute {
+		return nil
+	}
+	return func(ctx context.Context, a telemetry.Application, from, to time.Time) (load []telemetry.Load, err error) {
+		out, err := s.cloudwatch.GetMetricStatistics(wire.WithRequest(ctx, &wire.Request{Account: a.Account, Region: a.Region, Time: time.Now()}), &cloudwatchmodel.GetMetricStatisticsInput{
+			Namespace: new(telemetry.Namespace), MetricName: new("containerCPUUtilization"), Dimensions: []cloudwatchmodel.Dimension{{Name: new("Application"), Value: &a.Name}},
+			StartTime: &from, EndTime: &to, Period: new(int32(60)), Statistics: []cloudwatchmodel.Statistic{cloudwatchmodel.StatisticMaximum},
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range out.Datapoints {
+			load = append(load, telemetry.Load{At: *p.Timestamp, CPU: *p.Maximum})
+		}
+		return load, nil
+	}
+}
+
 // Forget ends following, after what is left of the log was shipped.
 func (o *observer) Forget(a *app.Application) {
 	o.mu.Lock()
@@ -124,8 +159,18 @@ func (o *observer) Forget(a *app.Application) {
 func (o *observer) Record(ctx context.Context, a *app.Application, code, message string) {
 	reason, _, _ := strings.Cut(message, "\n") // the rest is in the log stream
 	o.log.Warn("service record", "application", a.Name, "version", a.Version.ID, "message", reason)
+	o.serviceRecord(ctx, a, "ERROR", code, message)
+}
+
+// Note writes a service record that tells of no error.
+func (o *observer) Note(ctx context.Context, a *app.Application, message string) {
+	o.log.Info("service record", "application", a.Name, "version", a.Version.ID, "message", message)
+	o.serviceRecord(ctx, a, "INFO", "", message)
+}
+
+func (o *observer) serviceRecord(ctx context.Context, a *app.Application, kind, code, message string) {
 	err := o.tailer.ServiceRecord(ctx, logged(a), telemetry.ServiceRecord{
-		ApplicationARN: a.ARN, ApplicationVersionID: a.Version.ID, Message: message, MessageType: "ERROR", ErrorCode: code,
+		ApplicationARN: a.ARN, ApplicationVersionID: a.Version.ID, Message: message, MessageType: kind, ErrorCode: code,
 	})
 	if err != nil {
 		o.log.Error("service record", "application", a.Name, "error", err)
@@ -169,4 +214,21 @@ func (m metricSink) Put(ctx context.Context, account, region, namespace string, 
 		}
 	}
 	return m.cloudwatch.Put(ctx, account, region, namespace, list)
+}
+
+// streamMetrics is the CloudWatch service as Kinesis sees it. It must be closed after Kinesis, which hands on the last
+// minute when it closes.
+func streamMetrics(c *cloudwatch.Service) func(ctx context.Context, account, region string, data []kinesis.Datum) error {
+	return func(ctx context.Context, account, region string, data []kinesis.Datum) error {
+		list := make([]cloudwatch.Datum, len(data))
+		for i, d := range data {
+			list[i] = cloudwatch.Datum{Name: d.Name, Time: d.Time, Unit: d.Unit, Set: &cloudwatch.Set{
+				Count: d.Count, Sum: d.Sum, Minimum: d.Minimum, Maximum: d.Maximum, Values: d.Values, Counts: d.Counts,
+			}}
+			for _, dim := range d.Dimensions {
+				list[i].Dimensions = append(list[i].Dimensions, cloudwatch.Dimension(dim))
+			}
+		}
+		return c.Put(ctx, account, region, "AWS/Kinesis", list)
+	}
 }

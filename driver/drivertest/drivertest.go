@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,6 +39,7 @@ func Run(t *testing.T, h Harness) {
 		{"DeadTaskManagerIsSeenAndReplaced", deadTaskManager},
 		{"DeadJobManagerComesBackAtItsAddress", deadJobManager},
 		{"ScalesTaskManagers", scales},
+		{"KeepsTaskManagersByName", keeps},
 		{"NextServerAdopts", adopts},
 		{"StopLeavesNothing", stopLeavesNothing},
 		{"ClustersAreIndependent", independent},
@@ -243,6 +245,24 @@ func scales(t *testing.T, s *story) {
 		c.TaskManagers = n
 		s.ensure(c)
 		s.wantAlive(h, n)
+	}
+}
+
+// keeps: the TaskManagers that are named stay, whichever they are, and their places are filled with others.
+func keeps(t *testing.T, s *story) {
+	c := s.Cluster(t, "c")
+	c.TaskManagers = 2
+	h := s.ensure(c)
+	before := s.wantAlive(h, 2)
+	stays := before.Processes[len(before.Processes)-1]
+	c.TaskManagers, c.Keep = 1, []string{stays.Name}
+	for _, n := range []int{1, 2} {
+		c.TaskManagers = n
+		s.ensure(c)
+		after := s.wantAlive(h, n)
+		if !slices.ContainsFunc(after.Processes, func(p driver.Process) bool { return p.Name == stays.Name && p.Started.Equal(stays.Started) }) {
+			t.Errorf("%s did not stay: %+v", stays.Name, after.Processes)
+		}
 	}
 }
 

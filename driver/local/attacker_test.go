@@ -279,7 +279,7 @@ func (a *attacker) awaitFailure(t *testing.T, answer string) string {
 	}
 	client := a.client(t)
 	for range patience {
-		if cause, err := client.Exception(t.Context(), submitted.ID); err == nil && cause != "" {
+		if cause, err := client.Exception(t.Context(), submitted.ID, time.Time{}); err == nil && cause != "" {
 			a.cancelJobs(t)
 			return cause
 		}

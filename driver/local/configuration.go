@@ -40,7 +40,7 @@ func writeConfiguration(dir, resolver string, c driver.Cluster, p *plan, dist ru
 		"passwd":                      fmt.Appendf(nil, "flink:x:%d:%d:Flink:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n", os.Getuid(), os.Getgid()),
 		"group":                       fmt.Appendf(nil, "flink:x:%d:\nnogroup:x:65534:\n", os.Getgid()),
 		"resolv.conf":                 []byte("nameserver " + resolver + "\noptions ndots:1 timeout:2\n"),
-		"hosts":                       hosts(c.TaskManagers),
+		"hosts":                       hosts(c.Workers(taskManagerName)),
 		"log4j2.xml":                  []byte(log4j(c.LogLevel, filepath.Join(dir, "conf", "log-template.json"))),
 	}
 	if files["log-template.json"], err = logTemplate(c.LogFields); err != nil {
@@ -55,11 +55,11 @@ func writeConfiguration(dir, resolver string, c driver.Cluster, p *plan, dist ru
 }
 
 // hosts lets processes resolve their own host name, as much in Java asks for it, beside what the machine's file names.
-func hosts(taskManagers int) []byte {
+func hosts(taskManagers []string) []byte {
 	system, _ := os.ReadFile("/etc/hosts") // a machine without one names nothing
 	b := fmt.Appendf(bytes.TrimRight(system, "\n"), "\n127.0.0.1 localhost %s", jobManagerName)
-	for i := range taskManagers {
-		b = fmt.Appendf(b, " %s", taskManagerName(i+1))
+	for _, name := range taskManagers {
+		b = fmt.Appendf(b, " %s", name)
 	}
 	return append(b, '\n')
 }

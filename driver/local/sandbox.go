@@ -38,8 +38,8 @@ var processName = regexp.MustCompile(`^flink-(jobmanager|taskmanager-1-[1-9][0-9
 // wanted lists the processes of the cluster: the TaskManagers' names begin as the developer guide's log queries expect.
 func (s *sandbox) wanted() []*process {
 	all := []*process{{Name: jobManagerName, Role: driver.JobManager}}
-	for i := range s.cluster.TaskManagers {
-		all = append(all, &process{Name: taskManagerName(i + 1), Role: driver.TaskManager})
+	for _, worker := range s.cluster.Workers(taskManagerName) {
+		all = append(all, &process{Name: worker, Role: driver.TaskManager})
 	}
 	return all
 }

@@ -159,8 +159,8 @@ func (m *Machine) ensure(wanted driver.Cluster) {
 	}
 	c.wanted = wanted
 	roles := map[string]driver.Role{jobManagerName: driver.JobManager}
-	for i := range wanted.TaskManagers {
-		roles[taskManagerName(i+1)] = driver.TaskManager
+	for _, worker := range wanted.Workers(taskManagerName) {
+		roles[worker] = driver.TaskManager
 	}
 	orphans := !c.processes[jobManagerName].Alive // of a JobManager that has died, or of none yet
 	for process, role := range roles {

@@ -6,13 +6,16 @@ package flinktest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Submission is what was asked of /jars/:id/run.
@@ -41,8 +44,19 @@ type JobManager struct {
 	// Before is called before such a request has an effect; false = it is lost on its way. It must not call the JobManager.
 	Before func(method, path string) bool
 
+	// Now dates failures; nil = time.Now.
+	Now func() time.Time
+	// Draft gives the parallelism of the vertices "a" and "b" that main() makes for a parallelism; nil = both have it. Other
+	// vertices are another job.
+	Draft func(parallelism int) map[string]int
+	// Rigid jobs have a scheduler that cannot change their parallelism.
+	Rigid bool
+	// Stuck jobs are told, and do nothing.
+	Stuck bool
+
 	mu          sync.Mutex
 	slots       int
+	perTM       int
 	jobs        map[string]*job
 	savepoints  map[string]*savepoint
 	submissions []Submission
@@ -52,7 +66,9 @@ type JobManager struct {
 type job struct {
 	state     string
 	exception string
-	tasks     int
+	failed    time.Time
+	vertices  map[string]int
+	wanted    map[string]int // what it runs with as soon as there are slots for it
 }
 
 type savepoint struct {
@@ -68,7 +84,10 @@ func Start(t testing.TB) *JobManager {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /overview", m.overview)
 	mux.HandleFunc("POST /jars/{jar}/run", m.run)
+	mux.HandleFunc("POST /jars/{jar}/plan", m.draft)
 	mux.HandleFunc("GET /jobs/{job}", m.job)
+	mux.HandleFunc("GET /jobs/{job}/vertices/{vertex}", m.vertex)
+	mux.HandleFunc("PUT /jobs/{job}/resource-requirements", m.resize)
 	mux.HandleFunc("PATCH /jobs/{job}", m.cancel)
 	mux.HandleFunc("GET /jobs/{job}/exceptions", m.exceptions)
 	mux.HandleFunc("GET /jobs/{job}/plan", m.plan)
@@ -108,11 +127,14 @@ func (m *JobManager) Restart() {
 	m.forget()
 }
 
-// SetSlots says how many slots TaskManagers offer.
-func (m *JobManager) SetSlots(n int) {
+// SetSlots says how many slots TaskManagers offer, and how many one of them.
+func (m *JobManager) SetSlots(n, each int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.slots = n
+	m.slots, m.perTM = n, each
+	for _, j := range m.jobs {
+		m.fit(j)
+	}
 }
 
 // SetJob changes the state of a job; exception is the trace of its last failure, "" = none.
@@ -120,7 +142,7 @@ func (m *JobManager) SetJob(id, state, exception string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if j := m.jobs[id]; j != nil {
-		j.state, j.exception = state, exception
+		j.state, j.exception, j.failed = state, exception, m.now()
 	}
 }
 
@@ -133,6 +155,16 @@ func (m *JobManager) Jobs() map[string]string {
 		states[id] = j.state
 	}
 	return states
+}
+
+// Parallelism gives that of each vertex of a job.
+func (m *JobManager) Parallelism(id string) map[string]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if j := m.jobs[id]; j != nil {
+		return maps.Clone(j.vertices)
+	}
+	return nil
 }
 
 // Submissions lists what was submitted and accepted.
@@ -240,7 +272,7 @@ func (m *JobManager) run(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	m.submissions = append(m.submissions, s)
-	m.jobs[s.JobID] = &job{state: "RUNNING", tasks: 2}
+	m.jobs[s.JobID] = &job{state: "RUNNING", vertices: m.shape(max(s.Parallelism, 1))}
 	answer(w, 200, map[string]string{"jobid": s.JobID})
 }
 
@@ -266,8 +298,16 @@ func (m *JobManager) job(w http.ResponseWriter, r *http.Request) {
 	default:
 		tasks["SCHEDULED"] = 1
 	}
-	vertex := map[string]any{"parallelism": 1, "tasks": tasks}
-	answer(w, 200, map[string]any{"jid": r.PathValue("job"), "state": j.state, "vertices": []any{vertex, vertex}})
+	vertices := []any{}
+	for _, id := range slices.Sorted(maps.Keys(j.vertices)) {
+		n := j.vertices[id]
+		all := map[string]int{}
+		for state, is := range tasks {
+			all[state] = is * n
+		}
+		vertices = append(vertices, map[string]any{"id": id, "parallelism": n, "tasks": all})
+	}
+	answer(w, 200, map[string]any{"jid": r.PathValue("job"), "state": j.state, "vertices": vertices})
 }
 
 func (m *JobManager) cancel(w http.ResponseWriter, r *http.Request) {
@@ -279,13 +319,13 @@ func (m *JobManager) cancel(w http.ResponseWriter, r *http.Request) {
 
 func (m *JobManager) exceptions(w http.ResponseWriter, r *http.Request) {
 	if j := m.known(w, r); j != nil {
-		answer(w, 200, map[string]any{"root-exception": j.exception})
+		answer(w, 200, map[string]any{"root-exception": j.exception, "timestamp": j.failed.UnixMilli()})
 	}
 }
 
 func (m *JobManager) plan(w http.ResponseWriter, r *http.Request) {
-	if m.known(w, r) != nil {
-		answer(w, 200, map[string]any{"plan": map[string]any{"jid": r.PathValue("job"), "nodes": []any{}}})
+	if j := m.known(w, r); j != nil {
+		answer(w, 200, plan(j.vertices))
 	}
 }
 

@@ -11,19 +11,53 @@ import (
 
 // API is the service: one method for each operation that is served.
 type API interface {
+	DeleteAlarms(context.Context, *DeleteAlarmsInput) (*DeleteAlarmsOutput, error)
+	DeleteDashboards(context.Context, *DeleteDashboardsInput) (*DeleteDashboardsOutput, error)
+	DescribeAlarmHistory(context.Context, *DescribeAlarmHistoryInput) (*DescribeAlarmHistoryOutput, error)
+	DescribeAlarms(context.Context, *DescribeAlarmsInput) (*DescribeAlarmsOutput, error)
+	DescribeAlarmsForMetric(context.Context, *DescribeAlarmsForMetricInput) (*DescribeAlarmsForMetricOutput, error)
+	DisableAlarmActions(context.Context, *DisableAlarmActionsInput) (*DisableAlarmActionsOutput, error)
+	EnableAlarmActions(context.Context, *EnableAlarmActionsInput) (*EnableAlarmActionsOutput, error)
+	GetDashboard(context.Context, *GetDashboardInput) (*GetDashboardOutput, error)
 	GetMetricData(context.Context, *GetMetricDataInput) (*GetMetricDataOutput, error)
 	GetMetricStatistics(context.Context, *GetMetricStatisticsInput) (*GetMetricStatisticsOutput, error)
+	GetMetricWidgetImage(context.Context, *GetMetricWidgetImageInput) (*GetMetricWidgetImageOutput, error)
+	ListDashboards(context.Context, *ListDashboardsInput) (*ListDashboardsOutput, error)
 	ListMetrics(context.Context, *ListMetricsInput) (*ListMetricsOutput, error)
+	ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
+	PutCompositeAlarm(context.Context, *PutCompositeAlarmInput) (*PutCompositeAlarmOutput, error)
+	PutDashboard(context.Context, *PutDashboardInput) (*PutDashboardOutput, error)
+	PutMetricAlarm(context.Context, *PutMetricAlarmInput) (*PutMetricAlarmOutput, error)
 	PutMetricData(context.Context, *PutMetricDataInput) (*PutMetricDataOutput, error)
+	SetAlarmState(context.Context, *SetAlarmStateInput) (*SetAlarmStateOutput, error)
+	TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
+	UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
 }
 
 // Ops is the table of operations of api.
 func Ops(api API) []wire.Op {
 	return []wire.Op{
+		wire.NewOp("DeleteAlarms", "POST", "/", 0, api.DeleteAlarms),
+		wire.NewOp("DeleteDashboards", "POST", "/", 0, api.DeleteDashboards),
+		wire.NewOp("DescribeAlarmHistory", "POST", "/", 0, api.DescribeAlarmHistory),
+		wire.NewOp("DescribeAlarms", "POST", "/", 0, api.DescribeAlarms),
+		wire.NewOp("DescribeAlarmsForMetric", "POST", "/", 0, api.DescribeAlarmsForMetric),
+		wire.NewOp("DisableAlarmActions", "POST", "/", 0, api.DisableAlarmActions),
+		wire.NewOp("EnableAlarmActions", "POST", "/", 0, api.EnableAlarmActions),
+		wire.NewOp("GetDashboard", "POST", "/", 0, api.GetDashboard),
 		wire.NewOp("GetMetricData", "POST", "/", 0, api.GetMetricData),
 		wire.NewOp("GetMetricStatistics", "POST", "/", 0, api.GetMetricStatistics),
+		wire.NewOp("GetMetricWidgetImage", "POST", "/", 0, api.GetMetricWidgetImage),
+		wire.NewOp("ListDashboards", "POST", "/", 0, api.ListDashboards),
 		wire.NewOp("ListMetrics", "POST", "/", 0, api.ListMetrics),
+		wire.NewOp("ListTagsForResource", "POST", "/", 0, api.ListTagsForResource),
+		wire.NewOp("PutCompositeAlarm", "POST", "/", 0, api.PutCompositeAlarm),
+		wire.NewOp("PutDashboard", "POST", "/", 0, api.PutDashboard),
+		wire.NewOp("PutMetricAlarm", "POST", "/", 0, api.PutMetricAlarm),
 		wire.NewOp("PutMetricData", "POST", "/", 0, api.PutMetricData),
+		wire.NewOp("SetAlarmState", "POST", "/", 0, api.SetAlarmState),
+		wire.NewOp("TagResource", "POST", "/", 0, api.TagResource),
+		wire.NewOp("UntagResource", "POST", "/", 0, api.UntagResource),
 	}
 }
 
@@ -34,7 +68,7 @@ var Model = wire.Model{
 	Protocols:  []wire.Protocol{wire.RPCv2, wire.JSON10, wire.Query},
 	MaxBody:    8388608,
 	Validation: wire.ErrorCode{Code: "ValidationError", Member: ""},
-	Unserved:   []string{"AssociateDatasetKmsKey", "CreateResourceMetricsConfiguration", "DeleteAlarmMuteRule", "DeleteAlarms", "DeleteAnomalyDetector", "DeleteDashboards", "DeleteInsightRules", "DeleteMetricDataQueryDefinition", "DeleteMetricStream", "DeleteResourceMetricsConfiguration", "DescribeAlarmContributors", "DescribeAlarmHistory", "DescribeAlarms", "DescribeAlarmsForMetric", "DescribeAnomalyDetectors", "DescribeInsightRules", "DisableAlarmActions", "DisableInsightRules", "DisassociateDatasetKmsKey", "EnableAlarmActions", "EnableInsightRules", "GetAlarmMuteRule", "GetDashboard", "GetDataset", "GetInsightRuleReport", "GetMetricDataQueryDefinition", "GetMetricStream", "GetMetricWidgetImage", "GetOTelEnrichment", "GetResourceMetricsConfiguration", "ListAlarmMuteRules", "ListDashboards", "ListManagedInsightRules", "ListMetricDataQueryDefinitions", "ListMetricStreams", "ListTagsForResource", "PutAlarmMuteRule", "PutAnomalyDetector", "PutCompositeAlarm", "PutDashboard", "PutInsightRule", "PutLogAlarm", "PutManagedInsightRules", "PutMetricAlarm", "PutMetricDataQueryDefinition", "PutMetricStream", "SetAlarmState", "StartMetricStreams", "StartOTelEnrichment", "StopMetricStreams", "StopOTelEnrichment", "TagResource", "UntagResource", "UpdateOTelEnrichment", "UpdateResourceMetricsConfiguration"},
+	Unserved:   []string{"AssociateDatasetKmsKey", "CreateResourceMetricsConfiguration", "DeleteAlarmMuteRule", "DeleteAnomalyDetector", "DeleteInsightRules", "DeleteMetricDataQueryDefinition", "DeleteMetricStream", "DeleteResourceMetricsConfiguration", "DescribeAlarmContributors", "DescribeAnomalyDetectors", "DescribeInsightRules", "DisableInsightRules", "DisassociateDatasetKmsKey", "EnableInsightRules", "GetAlarmMuteRule", "GetDataset", "GetInsightRuleReport", "GetMetricDataQueryDefinition", "GetMetricStream", "GetOTelEnrichment", "GetResourceMetricsConfiguration", "ListAlarmMuteRules", "ListManagedInsightRules", "ListMetricDataQueryDefinitions", "ListMetricStreams", "PutAlarmMuteRule", "PutAnomalyDetector", "PutInsightRule", "PutLogAlarm", "PutManagedInsightRules", "PutMetricDataQueryDefinition", "PutMetricStream", "StartMetricStreams", "StartOTelEnrichment", "StopMetricStreams", "StopOTelEnrichment", "UpdateOTelEnrichment", "UpdateResourceMetricsConfiguration"},
 }
 
 // Errors of the service's model.

@@ -6,6 +6,111 @@ import (
 	"time"
 )
 
+// DeleteAlarmsInput is a structure of the service's model.
+type DeleteAlarmsInput struct {
+	AlarmNames []string `aws:"AlarmNames,required" max:"100" emin:"1" emax:"255"`
+}
+
+// DeleteAlarmsOutput is a structure of the service's model.
+type DeleteAlarmsOutput struct {
+}
+
+// DeleteDashboardsInput is a structure of the service's model.
+type DeleteDashboardsInput struct {
+	DashboardNames []string `aws:"DashboardNames,required"`
+}
+
+// DeleteDashboardsOutput is a structure of the service's model.
+type DeleteDashboardsOutput struct {
+	_ struct{} `root:"DeleteDashboardsResult"`
+}
+
+// DescribeAlarmHistoryInput is a structure of the service's model.
+type DescribeAlarmHistoryInput struct {
+	AlarmName          *string         `aws:"AlarmName" min:"1" max:"255"`
+	AlarmContributorId *string         `aws:"AlarmContributorId" min:"1" max:"16"`
+	AlarmTypes         []AlarmType     `aws:"AlarmTypes"`
+	HistoryItemType    HistoryItemType `aws:"HistoryItemType"`
+	StartDate          *time.Time      `aws:"StartDate"`
+	EndDate            *time.Time      `aws:"EndDate"`
+	MaxRecords         *int32          `aws:"MaxRecords" min:"1" max:"100"`
+	NextToken          *string         `aws:"NextToken"`
+	ScanBy             ScanBy          `aws:"ScanBy"`
+}
+
+// DescribeAlarmHistoryOutput is a structure of the service's model.
+type DescribeAlarmHistoryOutput struct {
+	AlarmHistoryItems []AlarmHistoryItem `aws:"AlarmHistoryItems"`
+	NextToken         *string            `aws:"NextToken"`
+}
+
+// DescribeAlarmsInput is a structure of the service's model.
+type DescribeAlarmsInput struct {
+	AlarmNames          []string    `aws:"AlarmNames" max:"100" emin:"1" emax:"255"`
+	AlarmNamePrefix     *string     `aws:"AlarmNamePrefix" min:"1" max:"255"`
+	AlarmTypes          []AlarmType `aws:"AlarmTypes"`
+	ChildrenOfAlarmName *string     `aws:"ChildrenOfAlarmName" min:"1" max:"255"`
+	ParentsOfAlarmName  *string     `aws:"ParentsOfAlarmName" min:"1" max:"255"`
+	StateValue          StateValue  `aws:"StateValue"`
+	ActionPrefix        *string     `aws:"ActionPrefix" min:"1" max:"1024"`
+	MaxRecords          *int32      `aws:"MaxRecords" min:"1" max:"100"`
+	NextToken           *string     `aws:"NextToken"`
+}
+
+// DescribeAlarmsOutput is a structure of the service's model.
+type DescribeAlarmsOutput struct {
+	CompositeAlarms []CompositeAlarm `aws:"CompositeAlarms"`
+	MetricAlarms    []MetricAlarm    `aws:"MetricAlarms"`
+	LogAlarms       []LogAlarm       `aws:"LogAlarms"`
+	NextToken       *string          `aws:"NextToken"`
+}
+
+// DescribeAlarmsForMetricInput is a structure of the service's model.
+type DescribeAlarmsForMetricInput struct {
+	MetricName        *string      `aws:"MetricName,required" min:"1" max:"255"`
+	Namespace         *string      `aws:"Namespace,required" min:"1" max:"255" pattern:"[^:].*"`
+	Statistic         Statistic    `aws:"Statistic"`
+	ExtendedStatistic *string      `aws:"ExtendedStatistic"`
+	Dimensions        []Dimension  `aws:"Dimensions" max:"30"`
+	Period            *int32       `aws:"Period" min:"1"`
+	Unit              StandardUnit `aws:"Unit"`
+}
+
+// DescribeAlarmsForMetricOutput is a structure of the service's model.
+type DescribeAlarmsForMetricOutput struct {
+	MetricAlarms []MetricAlarm `aws:"MetricAlarms"`
+}
+
+// DisableAlarmActionsInput is a structure of the service's model.
+type DisableAlarmActionsInput struct {
+	AlarmNames []string `aws:"AlarmNames,required" max:"100" emin:"1" emax:"255"`
+}
+
+// DisableAlarmActionsOutput is a structure of the service's model.
+type DisableAlarmActionsOutput struct {
+}
+
+// EnableAlarmActionsInput is a structure of the service's model.
+type EnableAlarmActionsInput struct {
+	AlarmNames []string `aws:"AlarmNames,required" max:"100" emin:"1" emax:"255"`
+}
+
+// EnableAlarmActionsOutput is a structure of the service's model.
+type EnableAlarmActionsOutput struct {
+}
+
+// GetDashboardInput is a structure of the service's model.
+type GetDashboardInput struct {
+	DashboardName *string `aws:"DashboardName,required"`
+}
+
+// GetDashboardOutput is a structure of the service's model.
+type GetDashboardOutput struct {
+	DashboardArn  *string `aws:"DashboardArn"`
+	DashboardBody *string `aws:"DashboardBody"`
+	DashboardName *string `aws:"DashboardName"`
+}
+
 // GetMetricDataInput is a structure of the service's model.
 type GetMetricDataInput struct {
 	MetricDataQueries []MetricDataQuery `aws:"MetricDataQueries,required"`
@@ -43,6 +148,29 @@ type GetMetricStatisticsOutput struct {
 	Datapoints []Datapoint `aws:"Datapoints"`
 }
 
+// GetMetricWidgetImageInput is a structure of the service's model.
+type GetMetricWidgetImageInput struct {
+	MetricWidget *string `aws:"MetricWidget,required"`
+	OutputFormat *string `aws:"OutputFormat"`
+}
+
+// GetMetricWidgetImageOutput is a structure of the service's model.
+type GetMetricWidgetImageOutput struct {
+	MetricWidgetImage []byte `aws:"MetricWidgetImage"`
+}
+
+// ListDashboardsInput is a structure of the service's model.
+type ListDashboardsInput struct {
+	DashboardNamePrefix *string `aws:"DashboardNamePrefix"`
+	NextToken           *string `aws:"NextToken"`
+}
+
+// ListDashboardsOutput is a structure of the service's model.
+type ListDashboardsOutput struct {
+	DashboardEntries []DashboardEntry `aws:"DashboardEntries"`
+	NextToken        *string          `aws:"NextToken"`
+}
+
 // ListMetricsInput is a structure of the service's model.
 type ListMetricsInput struct {
 	Namespace             *string           `aws:"Namespace" min:"1" max:"255" pattern:"[^:].*"`
@@ -61,6 +189,83 @@ type ListMetricsOutput struct {
 	OwningAccounts []string `aws:"OwningAccounts" emin:"1" emax:"255"`
 }
 
+// ListTagsForResourceInput is a structure of the service's model.
+type ListTagsForResourceInput struct {
+	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"1024"`
+}
+
+// ListTagsForResourceOutput is a structure of the service's model.
+type ListTagsForResourceOutput struct {
+	Tags []Tag `aws:"Tags"`
+}
+
+// PutCompositeAlarmInput is a structure of the service's model.
+type PutCompositeAlarmInput struct {
+	ActionsEnabled                   *bool                `aws:"ActionsEnabled"`
+	AlarmActions                     []string             `aws:"AlarmActions" max:"5" emin:"1" emax:"1024"`
+	AlarmDescription                 *string              `aws:"AlarmDescription" min:"0" max:"1024"`
+	AlarmName                        *string              `aws:"AlarmName,required" min:"1" max:"255"`
+	AlarmRule                        *string              `aws:"AlarmRule,required" min:"1" max:"10240"`
+	InsufficientDataActions          []string             `aws:"InsufficientDataActions" max:"5" emin:"1" emax:"1024"`
+	OKActions                        []string             `aws:"OKActions" max:"5" emin:"1" emax:"1024"`
+	Tags                             []Tag                `aws:"Tags"`
+	ActionsSuppressor                *string              `aws:"ActionsSuppressor" min:"1" max:"1600"`
+	ActionsSuppressorWaitPeriod      *int32               `aws:"ActionsSuppressorWaitPeriod"`
+	ActionsSuppressorExtensionPeriod *int32               `aws:"ActionsSuppressorExtensionPeriod"`
+	ActionConfiguration              *ActionConfiguration `aws:"ActionConfiguration"`
+}
+
+// PutCompositeAlarmOutput is a structure of the service's model.
+type PutCompositeAlarmOutput struct {
+}
+
+// PutDashboardInput is a structure of the service's model.
+type PutDashboardInput struct {
+	DashboardName *string `aws:"DashboardName,required"`
+	DashboardBody *string `aws:"DashboardBody,required"`
+	Tags          []Tag   `aws:"Tags"`
+}
+
+// PutDashboardOutput is a structure of the service's model.
+type PutDashboardOutput struct {
+	DashboardValidationMessages []DashboardValidationMessage `aws:"DashboardValidationMessages"`
+}
+
+// PutMetricAlarmInput is a structure of the service's model.
+type PutMetricAlarmInput struct {
+	AlarmName                        *string              `aws:"AlarmName,required" min:"1" max:"255"`
+	AlarmDescription                 *string              `aws:"AlarmDescription" min:"0" max:"1024"`
+	ActionsEnabled                   *bool                `aws:"ActionsEnabled"`
+	OKActions                        []string             `aws:"OKActions" max:"5" emin:"1" emax:"1024"`
+	AlarmActions                     []string             `aws:"AlarmActions" max:"5" emin:"1" emax:"1024"`
+	InsufficientDataActions          []string             `aws:"InsufficientDataActions" max:"5" emin:"1" emax:"1024"`
+	MetricName                       *string              `aws:"MetricName" min:"1" max:"255"`
+	Namespace                        *string              `aws:"Namespace" min:"1" max:"255" pattern:"[^:].*"`
+	Statistic                        Statistic            `aws:"Statistic"`
+	ExtendedStatistic                *string              `aws:"ExtendedStatistic"`
+	Dimensions                       []Dimension          `aws:"Dimensions" max:"30"`
+	Period                           *int32               `aws:"Period" min:"1"`
+	Unit                             StandardUnit         `aws:"Unit"`
+	EvaluationPeriods                *int32               `aws:"EvaluationPeriods" min:"1"`
+	DatapointsToAlarm                *int32               `aws:"DatapointsToAlarm" min:"1"`
+	Threshold                        *float64             `aws:"Threshold"`
+	ComparisonOperator               ComparisonOperator   `aws:"ComparisonOperator"`
+	TreatMissingData                 *string              `aws:"TreatMissingData" min:"1" max:"255"`
+	EvaluateLowSampleCountPercentile *string              `aws:"EvaluateLowSampleCountPercentile" min:"1" max:"255"`
+	Metrics                          []MetricDataQuery    `aws:"Metrics"`
+	Tags                             []Tag                `aws:"Tags"`
+	ThresholdMetricId                *string              `aws:"ThresholdMetricId" min:"1" max:"255"`
+	EvaluationWindow                 *EvaluationWindow    `aws:"EvaluationWindow"`
+	WarmUpConfiguration              *WarmUpConfiguration `aws:"WarmUpConfiguration"`
+	EvaluationCriteria               *EvaluationCriteria  `aws:"EvaluationCriteria"`
+	EvaluationInterval               *int32               `aws:"EvaluationInterval" min:"10" max:"3600"`
+	ActionConfiguration              *ActionConfiguration `aws:"ActionConfiguration"`
+}
+
+// PutMetricAlarmOutput is a structure of the service's model.
+type PutMetricAlarmOutput struct {
+}
+
 // PutMetricDataInput is a structure of the service's model.
 type PutMetricDataInput struct {
 	Namespace              *string            `aws:"Namespace,required" min:"1" max:"255" pattern:"[^:].*"`
@@ -73,15 +278,68 @@ type PutMetricDataInput struct {
 type PutMetricDataOutput struct {
 }
 
-// MetricDataQuery is a structure of the service's model.
-type MetricDataQuery struct {
-	Id         *string     `aws:"Id,required" min:"1" max:"255"`
-	MetricStat *MetricStat `aws:"MetricStat"`
-	Expression *string     `aws:"Expression" min:"1" max:"2048"`
-	Label      *string     `aws:"Label"`
-	ReturnData *bool       `aws:"ReturnData"`
-	Period     *int32      `aws:"Period" min:"1"`
-	AccountId  *string     `aws:"AccountId" min:"1" max:"255"`
+// SetAlarmStateInput is a structure of the service's model.
+type SetAlarmStateInput struct {
+	AlarmName       *string    `aws:"AlarmName,required" min:"1" max:"255"`
+	StateValue      StateValue `aws:"StateValue,required"`
+	StateReason     *string    `aws:"StateReason,required" min:"0" max:"1023"`
+	StateReasonData *string    `aws:"StateReasonData" min:"0" max:"4000"`
+}
+
+// SetAlarmStateOutput is a structure of the service's model.
+type SetAlarmStateOutput struct {
+}
+
+// TagResourceInput is a structure of the service's model.
+type TagResourceInput struct {
+	ResourceARN *string `aws:"ResourceARN,required" min:"1" max:"1024"`
+	Tags        []Tag   `aws:"Tags,required"`
+}
+
+// TagResourceOutput is a structure of the service's model.
+type TagResourceOutput struct {
+	_ struct{} `root:"TagResourceResult"`
+}
+
+// UntagResourceInput is a structure of the service's model.
+type UntagResourceInput struct {
+	ResourceARN *string  `aws:"ResourceARN,required" min:"1" max:"1024"`
+	TagKeys     []string `aws:"TagKeys,required" emin:"1" emax:"128"`
+}
+
+// UntagResourceOutput is a structure of the service's model.
+type UntagResourceOutput struct {
+	_ struct{} `root:"UntagResourceResult"`
+}
+
+// AlarmType is an enumeration of the service's model; "" means absent.
+type AlarmType string
+
+// Values of AlarmType.
+const (
+	AlarmTypeCompositeAlarm AlarmType = "CompositeAlarm"
+	AlarmTypeMetricAlarm    AlarmType = "MetricAlarm"
+	AlarmTypeLogAlarm       AlarmType = "LogAlarm"
+)
+
+// EnumValues lists the legal values.
+func (AlarmType) EnumValues() []string { return []string{"CompositeAlarm", "MetricAlarm", "LogAlarm"} }
+
+// HistoryItemType is an enumeration of the service's model; "" means absent.
+type HistoryItemType string
+
+// Values of HistoryItemType.
+const (
+	HistoryItemTypeConfigurationUpdate         HistoryItemType = "ConfigurationUpdate"
+	HistoryItemTypeStateUpdate                 HistoryItemType = "StateUpdate"
+	HistoryItemTypeAction                      HistoryItemType = "Action"
+	HistoryItemTypeAlarmContributorStateUpdate HistoryItemType = "AlarmContributorStateUpdate"
+	HistoryItemTypeAlarmContributorAction      HistoryItemType = "AlarmContributorAction"
+)
+
+// EnumValues lists the legal values.
+func (HistoryItemType) EnumValues() []string {
+	return []string{"ConfigurationUpdate", "StateUpdate", "Action", "AlarmContributorStateUpdate", "AlarmContributorAction"}
 }
 
 // ScanBy is an enumeration of the service's model; "" means absent.
@@ -96,31 +354,119 @@ const (
 // EnumValues lists the legal values.
 func (ScanBy) EnumValues() []string { return []string{"TimestampDescending", "TimestampAscending"} }
 
-// LabelOptions is a structure of the service's model.
-type LabelOptions struct {
-	Timezone *string `aws:"Timezone"`
+// AlarmHistoryItem is a structure of the service's model.
+type AlarmHistoryItem struct {
+	AlarmName                  *string           `aws:"AlarmName" min:"1" max:"255"`
+	AlarmContributorId         *string           `aws:"AlarmContributorId" min:"1" max:"16"`
+	AlarmType                  AlarmType         `aws:"AlarmType"`
+	Timestamp                  *time.Time        `aws:"Timestamp"`
+	HistoryItemType            HistoryItemType   `aws:"HistoryItemType"`
+	HistorySummary             *string           `aws:"HistorySummary" min:"1" max:"255"`
+	HistoryData                *string           `aws:"HistoryData" min:"1" max:"4095"`
+	AlarmContributorAttributes map[string]string `aws:"AlarmContributorAttributes" min:"0" max:"150" kmin:"1" kmax:"255" emin:"1" emax:"1024"`
 }
 
-// MetricDataResult is a structure of the service's model.
-type MetricDataResult struct {
-	Id         *string       `aws:"Id" min:"1" max:"255"`
-	Label      *string       `aws:"Label"`
-	Timestamps []time.Time   `aws:"Timestamps"`
-	Values     []float64     `aws:"Values"`
-	StatusCode StatusCode    `aws:"StatusCode"`
-	Messages   []MessageData `aws:"Messages"`
+// StateValue is an enumeration of the service's model; "" means absent.
+type StateValue string
+
+// Values of StateValue.
+const (
+	StateValueOK                StateValue = "OK"
+	StateValueALARM             StateValue = "ALARM"
+	StateValueINSUFFICIENT_DATA StateValue = "INSUFFICIENT_DATA"
+)
+
+// EnumValues lists the legal values.
+func (StateValue) EnumValues() []string { return []string{"OK", "ALARM", "INSUFFICIENT_DATA"} }
+
+// CompositeAlarm is a structure of the service's model.
+type CompositeAlarm struct {
+	ActionsEnabled                     *bool                `aws:"ActionsEnabled"`
+	AlarmActions                       []string             `aws:"AlarmActions" max:"5" emin:"1" emax:"1024"`
+	AlarmArn                           *string              `aws:"AlarmArn" min:"1" max:"1600"`
+	AlarmConfigurationUpdatedTimestamp *time.Time           `aws:"AlarmConfigurationUpdatedTimestamp"`
+	AlarmDescription                   *string              `aws:"AlarmDescription" min:"0" max:"1024"`
+	AlarmName                          *string              `aws:"AlarmName" min:"1" max:"255"`
+	AlarmRule                          *string              `aws:"AlarmRule" min:"1" max:"10240"`
+	InsufficientDataActions            []string             `aws:"InsufficientDataActions" max:"5" emin:"1" emax:"1024"`
+	OKActions                          []string             `aws:"OKActions" max:"5" emin:"1" emax:"1024"`
+	StateReason                        *string              `aws:"StateReason" min:"0" max:"1023"`
+	StateReasonData                    *string              `aws:"StateReasonData" min:"0" max:"4000"`
+	StateUpdatedTimestamp              *time.Time           `aws:"StateUpdatedTimestamp"`
+	StateValue                         StateValue           `aws:"StateValue"`
+	StateTransitionedTimestamp         *time.Time           `aws:"StateTransitionedTimestamp"`
+	ActionsSuppressedBy                ActionsSuppressedBy  `aws:"ActionsSuppressedBy"`
+	ActionsSuppressedReason            *string              `aws:"ActionsSuppressedReason" min:"0" max:"1024"`
+	ActionsSuppressor                  *string              `aws:"ActionsSuppressor" min:"1" max:"1600"`
+	ActionsSuppressorWaitPeriod        *int32               `aws:"ActionsSuppressorWaitPeriod"`
+	ActionsSuppressorExtensionPeriod   *int32               `aws:"ActionsSuppressorExtensionPeriod"`
+	ActionConfiguration                *ActionConfiguration `aws:"ActionConfiguration"`
 }
 
-// MessageData is a structure of the service's model.
-type MessageData struct {
-	Code  *string `aws:"Code"`
-	Value *string `aws:"Value"`
+// MetricAlarm is a structure of the service's model.
+type MetricAlarm struct {
+	AlarmName                          *string              `aws:"AlarmName" min:"1" max:"255"`
+	AlarmArn                           *string              `aws:"AlarmArn" min:"1" max:"1600"`
+	AlarmDescription                   *string              `aws:"AlarmDescription" min:"0" max:"1024"`
+	AlarmConfigurationUpdatedTimestamp *time.Time           `aws:"AlarmConfigurationUpdatedTimestamp"`
+	ActionsEnabled                     *bool                `aws:"ActionsEnabled"`
+	OKActions                          []string             `aws:"OKActions" max:"5" emin:"1" emax:"1024"`
+	AlarmActions                       []string             `aws:"AlarmActions" max:"5" emin:"1" emax:"1024"`
+	InsufficientDataActions            []string             `aws:"InsufficientDataActions" max:"5" emin:"1" emax:"1024"`
+	StateValue                         StateValue           `aws:"StateValue"`
+	StateReason                        *string              `aws:"StateReason" min:"0" max:"1023"`
+	StateReasonData                    *string              `aws:"StateReasonData" min:"0" max:"4000"`
+	StateUpdatedTimestamp              *time.Time           `aws:"StateUpdatedTimestamp"`
+	MetricName                         *string              `aws:"MetricName" min:"1" max:"255"`
+	Namespace                          *string              `aws:"Namespace" min:"1" max:"255" pattern:"[^:].*"`
+	Statistic                          Statistic            `aws:"Statistic"`
+	ExtendedStatistic                  *string              `aws:"ExtendedStatistic"`
+	Dimensions                         []Dimension          `aws:"Dimensions" max:"30"`
+	Period                             *int32               `aws:"Period" min:"1"`
+	Unit                               StandardUnit         `aws:"Unit"`
+	EvaluationPeriods                  *int32               `aws:"EvaluationPeriods" min:"1"`
+	DatapointsToAlarm                  *int32               `aws:"DatapointsToAlarm" min:"1"`
+	Threshold                          *float64             `aws:"Threshold"`
+	ComparisonOperator                 ComparisonOperator   `aws:"ComparisonOperator"`
+	TreatMissingData                   *string              `aws:"TreatMissingData" min:"1" max:"255"`
+	EvaluateLowSampleCountPercentile   *string              `aws:"EvaluateLowSampleCountPercentile" min:"1" max:"255"`
+	Metrics                            []MetricDataQuery    `aws:"Metrics"`
+	ThresholdMetricId                  *string              `aws:"ThresholdMetricId" min:"1" max:"255"`
+	EvaluationState                    EvaluationState      `aws:"EvaluationState"`
+	StateTransitionedTimestamp         *time.Time           `aws:"StateTransitionedTimestamp"`
+	EvaluationWindow                   *EvaluationWindow    `aws:"EvaluationWindow"`
+	WarmUpConfiguration                *WarmUpConfiguration `aws:"WarmUpConfiguration"`
+	EvaluationCriteria                 *EvaluationCriteria  `aws:"EvaluationCriteria"`
+	EvaluationInterval                 *int32               `aws:"EvaluationInterval" min:"10" max:"3600"`
+	ActionConfiguration                *ActionConfiguration `aws:"ActionConfiguration"`
 }
 
-// Dimension is a structure of the service's model.
-type Dimension struct {
-	Name  *string `aws:"Name,required" min:"1" max:"255"`
-	Value *string `aws:"Value,required" min:"1" max:"1024"`
+// LogAlarm is a structure of the service's model.
+type LogAlarm struct {
+	AlarmName                          *string                      `aws:"AlarmName" min:"1" max:"255"`
+	AlarmArn                           *string                      `aws:"AlarmArn" min:"1" max:"1600"`
+	AlarmDescription                   *string                      `aws:"AlarmDescription" min:"0" max:"1024"`
+	AlarmConfigurationUpdatedTimestamp *time.Time                   `aws:"AlarmConfigurationUpdatedTimestamp"`
+	ActionsEnabled                     *bool                        `aws:"ActionsEnabled"`
+	OKActions                          []string                     `aws:"OKActions" max:"5" emin:"1" emax:"1024"`
+	AlarmActions                       []string                     `aws:"AlarmActions" max:"5" emin:"1" emax:"1024"`
+	InsufficientDataActions            []string                     `aws:"InsufficientDataActions" max:"5" emin:"1" emax:"1024"`
+	StateValue                         StateValue                   `aws:"StateValue"`
+	StateReason                        *string                      `aws:"StateReason" min:"0" max:"1023"`
+	StateReasonData                    *string                      `aws:"StateReasonData" min:"0" max:"4000"`
+	StateUpdatedTimestamp              *time.Time                   `aws:"StateUpdatedTimestamp"`
+	ScheduledQueryConfiguration        *ScheduledQueryConfiguration `aws:"ScheduledQueryConfiguration"`
+	QueryResultsToEvaluate             *int32                       `aws:"QueryResultsToEvaluate" min:"1"`
+	QueryResultsToAlarm                *int32                       `aws:"QueryResultsToAlarm" min:"1"`
+	Threshold                          *float64                     `aws:"Threshold"`
+	ComparisonOperator                 ComparisonOperator           `aws:"ComparisonOperator"`
+	TreatMissingData                   *string                      `aws:"TreatMissingData" min:"1" max:"255"`
+	StateTransitionedTimestamp         *time.Time                   `aws:"StateTransitionedTimestamp"`
+	EvaluationState                    EvaluationState              `aws:"EvaluationState"`
+	ActionLogLineCount                 *int32                       `aws:"ActionLogLineCount"`
+	ActionLogLineRoleArn               *string                      `aws:"ActionLogLineRoleArn"`
+	WarmUpConfiguration                *WarmUpConfiguration         `aws:"WarmUpConfiguration"`
+	ActionConfiguration                *ActionConfiguration         `aws:"ActionConfiguration"`
 }
 
 // Statistic is an enumeration of the service's model; "" means absent.
@@ -138,6 +484,12 @@ const (
 // EnumValues lists the legal values.
 func (Statistic) EnumValues() []string {
 	return []string{"SampleCount", "Average", "Sum", "Minimum", "Maximum"}
+}
+
+// Dimension is a structure of the service's model.
+type Dimension struct {
+	Name  *string `aws:"Name,required" min:"1" max:"255"`
+	Value *string `aws:"Value,required" min:"1" max:"1024"`
 }
 
 // StandardUnit is an enumeration of the service's model; "" means absent.
@@ -179,6 +531,38 @@ func (StandardUnit) EnumValues() []string {
 	return []string{"Seconds", "Microseconds", "Milliseconds", "Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Terabytes", "Bits", "Kilobits", "Megabits", "Gigabits", "Terabits", "Percent", "Count", "Bytes/Second", "Kilobytes/Second", "Megabytes/Second", "Gigabytes/Second", "Terabytes/Second", "Bits/Second", "Kilobits/Second", "Megabits/Second", "Gigabits/Second", "Terabits/Second", "Count/Second", "None"}
 }
 
+// MetricDataQuery is a structure of the service's model.
+type MetricDataQuery struct {
+	Id         *string     `aws:"Id,required" min:"1" max:"255"`
+	MetricStat *MetricStat `aws:"MetricStat"`
+	Expression *string     `aws:"Expression" min:"1" max:"2048"`
+	Label      *string     `aws:"Label"`
+	ReturnData *bool       `aws:"ReturnData"`
+	Period     *int32      `aws:"Period" min:"1"`
+	AccountId  *string     `aws:"AccountId" min:"1" max:"255"`
+}
+
+// LabelOptions is a structure of the service's model.
+type LabelOptions struct {
+	Timezone *string `aws:"Timezone"`
+}
+
+// MetricDataResult is a structure of the service's model.
+type MetricDataResult struct {
+	Id         *string       `aws:"Id" min:"1" max:"255"`
+	Label      *string       `aws:"Label"`
+	Timestamps []time.Time   `aws:"Timestamps"`
+	Values     []float64     `aws:"Values"`
+	StatusCode StatusCode    `aws:"StatusCode"`
+	Messages   []MessageData `aws:"Messages"`
+}
+
+// MessageData is a structure of the service's model.
+type MessageData struct {
+	Code  *string `aws:"Code"`
+	Value *string `aws:"Value"`
+}
+
 // Datapoint is a structure of the service's model.
 type Datapoint struct {
 	Timestamp          *time.Time         `aws:"Timestamp"`
@@ -189,6 +573,14 @@ type Datapoint struct {
 	Maximum            *float64           `aws:"Maximum"`
 	Unit               StandardUnit       `aws:"Unit"`
 	ExtendedStatistics map[string]float64 `aws:"ExtendedStatistics"`
+}
+
+// DashboardEntry is a structure of the service's model.
+type DashboardEntry struct {
+	DashboardName *string    `aws:"DashboardName"`
+	DashboardArn  *string    `aws:"DashboardArn"`
+	LastModified  *time.Time `aws:"LastModified"`
+	Size          *int64     `aws:"Size"`
 }
 
 // DimensionFilter is a structure of the service's model.
@@ -215,6 +607,59 @@ type Metric struct {
 	Dimensions []Dimension `aws:"Dimensions" max:"30"`
 }
 
+// Tag is a structure of the service's model.
+type Tag struct {
+	Key   *string `aws:"Key,required" min:"1" max:"128"`
+	Value *string `aws:"Value,required" min:"0" max:"256"`
+}
+
+// ActionConfiguration is a structure of the service's model.
+type ActionConfiguration struct {
+	AlarmTagsPropagation *AlarmTagsPropagation `aws:"AlarmTagsPropagation"`
+}
+
+// DashboardValidationMessage is a structure of the service's model.
+type DashboardValidationMessage struct {
+	DataPath *string `aws:"DataPath"`
+	Message  *string `aws:"Message"`
+}
+
+// ComparisonOperator is an enumeration of the service's model; "" means absent.
+type ComparisonOperator string
+
+// Values of ComparisonOperator.
+const (
+	ComparisonOperatorGreaterThanOrEqualToThreshold            ComparisonOperator = "GreaterThanOrEqualToThreshold"
+	ComparisonOperatorGreaterThanThreshold                     ComparisonOperator = "GreaterThanThreshold"
+	ComparisonOperatorLessThanThreshold                        ComparisonOperator = "LessThanThreshold"
+	ComparisonOperatorLessThanOrEqualToThreshold               ComparisonOperator = "LessThanOrEqualToThreshold"
+	ComparisonOperatorLessThanLowerOrGreaterThanUpperThreshold ComparisonOperator = "LessThanLowerOrGreaterThanUpperThreshold"
+	ComparisonOperatorLessThanLowerThreshold                   ComparisonOperator = "LessThanLowerThreshold"
+	ComparisonOperatorGreaterThanUpperThreshold                ComparisonOperator = "GreaterThanUpperThreshold"
+)
+
+// EnumValues lists the legal values.
+func (ComparisonOperator) EnumValues() []string {
+	return []string{"GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold", "LessThanLowerOrGreaterThanUpperThreshold", "LessThanLowerThreshold", "GreaterThanUpperThreshold"}
+}
+
+// EvaluationWindow is a structure of the service's model.
+type EvaluationWindow struct {
+	WallClockWindow *WallClockWindow `aws:"WallClockWindow"`
+	SlidingWindow   *SlidingWindow   `aws:"SlidingWindow"`
+}
+
+// WarmUpConfiguration is a structure of the service's model.
+type WarmUpConfiguration struct {
+	WarmUpPeriodDurationInMinutes            *int32 `aws:"WarmUpPeriodDurationInMinutes,required" min:"1" max:"2880"`
+	OnlyStartEvaluatingAfterWarmUpPeriodEnds *bool  `aws:"OnlyStartEvaluatingAfterWarmUpPeriodEnds"`
+}
+
+// EvaluationCriteria is a structure of the service's model.
+type EvaluationCriteria struct {
+	PromQLCriteria *AlarmPromQLCriteria `aws:"PromQLCriteria"`
+}
+
 // MetricDatum is a structure of the service's model.
 type MetricDatum struct {
 	MetricName        *string       `aws:"MetricName,required" min:"1" max:"255"`
@@ -232,6 +677,47 @@ type MetricDatum struct {
 type EntityMetricData struct {
 	Entity     *Entity       `aws:"Entity"`
 	MetricData []MetricDatum `aws:"MetricData"`
+}
+
+// ActionsSuppressedBy is an enumeration of the service's model; "" means absent.
+type ActionsSuppressedBy string
+
+// Values of ActionsSuppressedBy.
+const (
+	ActionsSuppressedByWaitPeriod      ActionsSuppressedBy = "WaitPeriod"
+	ActionsSuppressedByExtensionPeriod ActionsSuppressedBy = "ExtensionPeriod"
+	ActionsSuppressedByAlarm           ActionsSuppressedBy = "Alarm"
+)
+
+// EnumValues lists the legal values.
+func (ActionsSuppressedBy) EnumValues() []string {
+	return []string{"WaitPeriod", "ExtensionPeriod", "Alarm"}
+}
+
+// EvaluationState is an enumeration of the service's model; "" means absent.
+type EvaluationState string
+
+// Values of EvaluationState.
+const (
+	EvaluationStatePARTIAL_DATA       EvaluationState = "PARTIAL_DATA"
+	EvaluationStateEVALUATION_FAILURE EvaluationState = "EVALUATION_FAILURE"
+	EvaluationStateEVALUATION_ERROR   EvaluationState = "EVALUATION_ERROR"
+)
+
+// EnumValues lists the legal values.
+func (EvaluationState) EnumValues() []string {
+	return []string{"PARTIAL_DATA", "EVALUATION_FAILURE", "EVALUATION_ERROR"}
+}
+
+// ScheduledQueryConfiguration is a structure of the service's model.
+type ScheduledQueryConfiguration struct {
+	QueryString           *string                `aws:"QueryString,required" min:"0" max:"10000"`
+	LogGroupIdentifiers   []string               `aws:"LogGroupIdentifiers" min:"1" max:"50" emin:"1" emax:"1024"`
+	QueryARN              *string                `aws:"QueryARN" min:"1" max:"1024"`
+	ScheduledQueryRoleARN *string                `aws:"ScheduledQueryRoleARN,required" min:"1" max:"1024"`
+	ScheduleConfiguration *ScheduleConfiguration `aws:"ScheduleConfiguration,required"`
+	AggregationExpression *string                `aws:"AggregationExpression,required" min:"1" max:"2048"`
+	Tags                  []Tag                  `aws:"Tags"`
 }
 
 // MetricStat is a structure of the service's model.
@@ -258,6 +744,29 @@ func (StatusCode) EnumValues() []string {
 	return []string{"Complete", "InternalError", "PartialData", "Forbidden"}
 }
 
+// AlarmTagsPropagation is a structure of the service's model.
+type AlarmTagsPropagation struct {
+	Enabled         *bool    `aws:"Enabled,required"`
+	IncludedTagKeys []string `aws:"IncludedTagKeys" min:"1" max:"50" emin:"1" emax:"128"`
+	ExcludedTagKeys []string `aws:"ExcludedTagKeys" min:"1" max:"50" emin:"1" emax:"128"`
+}
+
+// WallClockWindow is a structure of the service's model.
+type WallClockWindow struct {
+	Timezone *string `aws:"Timezone" min:"1" max:"50"`
+}
+
+// SlidingWindow is a structure of the service's model.
+type SlidingWindow struct {
+}
+
+// AlarmPromQLCriteria is a structure of the service's model.
+type AlarmPromQLCriteria struct {
+	Query          *string `aws:"Query,required" min:"1" max:"10000"`
+	PendingPeriod  *int32  `aws:"PendingPeriod" min:"0" max:"86400"`
+	RecoveryPeriod *int32  `aws:"RecoveryPeriod" min:"0" max:"86400"`
+}
+
 // StatisticSet is a structure of the service's model.
 type StatisticSet struct {
 	SampleCount *float64 `aws:"SampleCount,required"`
@@ -270,4 +779,11 @@ type StatisticSet struct {
 type Entity struct {
 	KeyAttributes map[string]string `aws:"KeyAttributes" min:"2" max:"4" kmin:"1" kmax:"32" emin:"1" emax:"2048"`
 	Attributes    map[string]string `aws:"Attributes" min:"0" max:"10" kmin:"1" kmax:"256" emin:"1" emax:"2048"`
+}
+
+// ScheduleConfiguration is a structure of the service's model.
+type ScheduleConfiguration struct {
+	ScheduleExpression *string `aws:"ScheduleExpression,required" min:"1" max:"256"`
+	StartTimeOffset    *int64  `aws:"StartTimeOffset,required" min:"1" max:"2592000"`
+	EndTimeOffset      *int64  `aws:"EndTimeOffset" min:"0" max:"2592000"`
 }

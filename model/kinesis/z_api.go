@@ -11,14 +11,19 @@ import (
 
 // API is the service: one method for each operation that is served.
 type API interface {
+	AcknowledgeDeadLetterQueueRecords(context.Context, *AcknowledgeDeadLetterQueueRecordsInput) (*AcknowledgeDeadLetterQueueRecordsOutput, error)
+	AcknowledgeQueueRecords(context.Context, *AcknowledgeQueueRecordsInput) (*AcknowledgeQueueRecordsOutput, error)
 	AddTagsToStream(context.Context, *AddTagsToStreamInput) (*AddTagsToStreamOutput, error)
+	CreateQueue(context.Context, *CreateQueueInput) (*CreateQueueOutput, error)
 	CreateStream(context.Context, *CreateStreamInput) (*CreateStreamOutput, error)
 	DecreaseStreamRetentionPeriod(context.Context, *DecreaseStreamRetentionPeriodInput) (*DecreaseStreamRetentionPeriodOutput, error)
+	DeleteQueue(context.Context, *DeleteQueueInput) (*DeleteQueueOutput, error)
 	DeleteResourcePolicy(context.Context, *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error)
 	DeleteStream(context.Context, *DeleteStreamInput) (*DeleteStreamOutput, error)
 	DeregisterStreamConsumer(context.Context, *DeregisterStreamConsumerInput) (*DeregisterStreamConsumerOutput, error)
 	DescribeAccountSettings(context.Context, *DescribeAccountSettingsInput) (*DescribeAccountSettingsOutput, error)
 	DescribeLimits(context.Context, *DescribeLimitsInput) (*DescribeLimitsOutput, error)
+	DescribeQueue(context.Context, *DescribeQueueInput) (*DescribeQueueOutput, error)
 	DescribeStream(context.Context, *DescribeStreamInput) (*DescribeStreamOutput, error)
 	DescribeStreamConsumer(context.Context, *DescribeStreamConsumerInput) (*DescribeStreamConsumerOutput, error)
 	DescribeStreamSummary(context.Context, *DescribeStreamSummaryInput) (*DescribeStreamSummaryOutput, error)
@@ -28,6 +33,7 @@ type API interface {
 	GetResourcePolicy(context.Context, *GetResourcePolicyInput) (*GetResourcePolicyOutput, error)
 	GetShardIterator(context.Context, *GetShardIteratorInput) (*GetShardIteratorOutput, error)
 	IncreaseStreamRetentionPeriod(context.Context, *IncreaseStreamRetentionPeriodInput) (*IncreaseStreamRetentionPeriodOutput, error)
+	ListQueues(context.Context, *ListQueuesInput) (*ListQueuesOutput, error)
 	ListShards(context.Context, *ListShardsInput) (*ListShardsOutput, error)
 	ListStreamConsumers(context.Context, *ListStreamConsumersInput) (*ListStreamConsumersOutput, error)
 	ListStreams(context.Context, *ListStreamsInput) (*ListStreamsOutput, error)
@@ -37,8 +43,11 @@ type API interface {
 	PutRecord(context.Context, *PutRecordInput) (*PutRecordOutput, error)
 	PutRecords(context.Context, *PutRecordsInput) (*PutRecordsOutput, error)
 	PutResourcePolicy(context.Context, *PutResourcePolicyInput) (*PutResourcePolicyOutput, error)
+	ReceiveDeadLetterQueueRecords(context.Context, *ReceiveDeadLetterQueueRecordsInput) (*ReceiveDeadLetterQueueRecordsOutput, error)
+	ReceiveQueueRecords(context.Context, *ReceiveQueueRecordsInput) (*ReceiveQueueRecordsOutput, error)
 	RegisterStreamConsumer(context.Context, *RegisterStreamConsumerInput) (*RegisterStreamConsumerOutput, error)
 	RemoveTagsFromStream(context.Context, *RemoveTagsFromStreamInput) (*RemoveTagsFromStreamOutput, error)
+	RestoreDeadLetterQueueRecords(context.Context, *RestoreDeadLetterQueueRecordsInput) (*RestoreDeadLetterQueueRecordsOutput, error)
 	SplitShard(context.Context, *SplitShardInput) (*SplitShardOutput, error)
 	StartStreamEncryption(context.Context, *StartStreamEncryptionInput) (*StartStreamEncryptionOutput, error)
 	StopStreamEncryption(context.Context, *StopStreamEncryptionInput) (*StopStreamEncryptionOutput, error)
@@ -46,7 +55,10 @@ type API interface {
 	TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
 	UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
 	UpdateAccountSettings(context.Context, *UpdateAccountSettingsInput) (*UpdateAccountSettingsOutput, error)
+	UpdateDeadLetterQueueRecordsVisibility(context.Context, *UpdateDeadLetterQueueRecordsVisibilityInput) (*UpdateDeadLetterQueueRecordsVisibilityOutput, error)
 	UpdateMaxRecordSize(context.Context, *UpdateMaxRecordSizeInput) (*UpdateMaxRecordSizeOutput, error)
+	UpdateQueue(context.Context, *UpdateQueueInput) (*UpdateQueueOutput, error)
+	UpdateQueueRecordsVisibility(context.Context, *UpdateQueueRecordsVisibilityInput) (*UpdateQueueRecordsVisibilityOutput, error)
 	UpdateShardCount(context.Context, *UpdateShardCountInput) (*UpdateShardCountOutput, error)
 	UpdateStreamMode(context.Context, *UpdateStreamModeInput) (*UpdateStreamModeOutput, error)
 	UpdateStreamRecordDistributionStrategy(context.Context, *UpdateStreamRecordDistributionStrategyInput) (*UpdateStreamRecordDistributionStrategyOutput, error)
@@ -56,14 +68,19 @@ type API interface {
 // Ops is the table of operations of api.
 func Ops(api API) []wire.Op {
 	return []wire.Op{
+		wire.NewOp("AcknowledgeDeadLetterQueueRecords", "POST", "/", 0, api.AcknowledgeDeadLetterQueueRecords),
+		wire.NewOp("AcknowledgeQueueRecords", "POST", "/", 0, api.AcknowledgeQueueRecords),
 		wire.NewOp("AddTagsToStream", "POST", "/", 0, api.AddTagsToStream),
+		wire.NewOp("CreateQueue", "POST", "/", 0, api.CreateQueue),
 		wire.NewOp("CreateStream", "POST", "/", 0, api.CreateStream),
 		wire.NewOp("DecreaseStreamRetentionPeriod", "POST", "/", 0, api.DecreaseStreamRetentionPeriod),
+		wire.NewOp("DeleteQueue", "POST", "/", 0, api.DeleteQueue),
 		wire.NewOp("DeleteResourcePolicy", "POST", "/", 0, api.DeleteResourcePolicy),
 		wire.NewOp("DeleteStream", "POST", "/", 0, api.DeleteStream),
 		wire.NewOp("DeregisterStreamConsumer", "POST", "/", 0, api.DeregisterStreamConsumer),
 		wire.NewOp("DescribeAccountSettings", "POST", "/", 0, api.DescribeAccountSettings),
 		wire.NewOp("DescribeLimits", "POST", "/", 0, api.DescribeLimits),
+		wire.NewOp("DescribeQueue", "POST", "/", 0, api.DescribeQueue),
 		wire.NewOp("DescribeStream", "POST", "/", 0, api.DescribeStream),
 		wire.NewOp("DescribeStreamConsumer", "POST", "/", 0, api.DescribeStreamConsumer),
 		wire.NewOp("DescribeStreamSummary", "POST", "/", 0, api.DescribeStreamSummary),
@@ -73,6 +90,7 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("GetResourcePolicy", "POST", "/", 0, api.GetResourcePolicy),
 		wire.NewOp("GetShardIterator", "POST", "/", 0, api.GetShardIterator),
 		wire.NewOp("IncreaseStreamRetentionPeriod", "POST", "/", 0, api.IncreaseStreamRetentionPeriod),
+		wire.NewOp("ListQueues", "POST", "/", 0, api.ListQueues),
 		wire.NewOp("ListShards", "POST", "/", 0, api.ListShards),
 		wire.NewOp("ListStreamConsumers", "POST", "/", 0, api.ListStreamConsumers),
 		wire.NewOp("ListStreams", "POST", "/", 0, api.ListStreams),
@@ -82,8 +100,11 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("PutRecord", "POST", "/", 0, api.PutRecord),
 		wire.NewOp("PutRecords", "POST", "/", 0, api.PutRecords),
 		wire.NewOp("PutResourcePolicy", "POST", "/", 0, api.PutResourcePolicy),
+		wire.NewOp("ReceiveDeadLetterQueueRecords", "POST", "/", 0, api.ReceiveDeadLetterQueueRecords),
+		wire.NewOp("ReceiveQueueRecords", "POST", "/", 0, api.ReceiveQueueRecords),
 		wire.NewOp("RegisterStreamConsumer", "POST", "/", 0, api.RegisterStreamConsumer),
 		wire.NewOp("RemoveTagsFromStream", "POST", "/", 0, api.RemoveTagsFromStream),
+		wire.NewOp("RestoreDeadLetterQueueRecords", "POST", "/", 0, api.RestoreDeadLetterQueueRecords),
 		wire.NewOp("SplitShard", "POST", "/", 0, api.SplitShard),
 		wire.NewOp("StartStreamEncryption", "POST", "/", 0, api.StartStreamEncryption),
 		wire.NewOp("StopStreamEncryption", "POST", "/", 0, api.StopStreamEncryption),
@@ -91,7 +112,10 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("TagResource", "POST", "/", 0, api.TagResource),
 		wire.NewOp("UntagResource", "POST", "/", 0, api.UntagResource),
 		wire.NewOp("UpdateAccountSettings", "POST", "/", 0, api.UpdateAccountSettings),
+		wire.NewOp("UpdateDeadLetterQueueRecordsVisibility", "POST", "/", 0, api.UpdateDeadLetterQueueRecordsVisibility),
 		wire.NewOp("UpdateMaxRecordSize", "POST", "/", 0, api.UpdateMaxRecordSize),
+		wire.NewOp("UpdateQueue", "POST", "/", 0, api.UpdateQueue),
+		wire.NewOp("UpdateQueueRecordsVisibility", "POST", "/", 0, api.UpdateQueueRecordsVisibility),
 		wire.NewOp("UpdateShardCount", "POST", "/", 0, api.UpdateShardCount),
 		wire.NewOp("UpdateStreamMode", "POST", "/", 0, api.UpdateStreamMode),
 		wire.NewOp("UpdateStreamRecordDistributionStrategy", "POST", "/", 0, api.UpdateStreamRecordDistributionStrategy),
@@ -106,7 +130,7 @@ var Model = wire.Model{
 	Protocols:  []wire.Protocol{wire.JSON11, wire.CBOR11},
 	MaxBody:    16777216,
 	Validation: wire.ErrorCode{Code: "ValidationException", Member: ""},
-	Unserved:   []string{"AcknowledgeDeadLetterQueueRecords", "AcknowledgeQueueRecords", "CreateChannel", "CreateQueue", "DeleteChannel", "DeleteQueue", "DescribeChannel", "DescribeQueue", "ListChannels", "ListQueues", "ReceiveDeadLetterQueueRecords", "ReceiveQueueRecords", "RestoreDeadLetterQueueRecords", "UpdateChannel", "UpdateDeadLetterQueueRecordsVisibility", "UpdateQueue", "UpdateQueueRecordsVisibility"},
+	Unserved:   []string{"CreateChannel", "DeleteChannel", "DescribeChannel", "ListChannels", "UpdateChannel"},
 }
 
 // Errors of the service's model.

@@ -8,6 +8,30 @@ import (
 	"drey/wire"
 )
 
+// AcknowledgeDeadLetterQueueRecordsInput is a structure of the service's model.
+type AcknowledgeDeadLetterQueueRecordsInput struct {
+	QueueARN *string                                         `aws:"QueueARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:queue/\\S+"`
+	Entries  []AcknowledgeDeadLetterQueueRecordsRequestEntry `aws:"Entries,required" min:"1" max:"10"`
+}
+
+// AcknowledgeDeadLetterQueueRecordsOutput is a structure of the service's model.
+type AcknowledgeDeadLetterQueueRecordsOutput struct {
+	Successful []AcknowledgeDeadLetterQueueRecordsResultEntry `aws:"Successful,required"`
+	Failed     []AcknowledgeDeadLetterQueueRecordsErrorEntry  `aws:"Failed,required"`
+}
+
+// AcknowledgeQueueRecordsInput is a structure of the service's model.
+type AcknowledgeQueueRecordsInput struct {
+	QueueARN *string                               `aws:"QueueARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:queue/\\S+"`
+	Entries  []AcknowledgeQueueRecordsRequestEntry `aws:"Entries,required" min:"1" max:"10"`
+}
+
+// AcknowledgeQueueRecordsOutput is a structure of the service's model.
+type AcknowledgeQueueRecordsOutput struct {
+	Successful []AcknowledgeQueueRecordsResultEntry `aws:"Successful,required"`
+	Failed     []AcknowledgeQueueRecordsErrorEntry  `aws:"Failed,required"`
+}
+
 // AddTagsToStreamInput is a structure of the service's model.
 type AddTagsToStreamInput struct {
 	StreamName *string           `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
@@ -18,6 +42,19 @@ type AddTagsToStreamInput struct {
 
 // AddTagsToStreamOutput is a structure of the service's model.
 type AddTagsToStreamOutput struct {
+}
+
+// CreateQueueInput is a structure of the service's model.
+type CreateQueueInput struct {
+	QueueName               *string                    `aws:"QueueName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	StreamConfigurationList []QueueStreamConfiguration `aws:"StreamConfigurationList,required" min:"1" max:"10000"`
+	QueueAttributes         *QueueAttributes           `aws:"QueueAttributes"`
+	Tags                    map[string]string          `aws:"Tags" min:"1" max:"200" kmin:"1" kmax:"128" emin:"0" emax:"256"`
+}
+
+// CreateQueueOutput is a structure of the service's model.
+type CreateQueueOutput struct {
+	QueueDescription *QueueDescription `aws:"QueueDescription,required"`
 }
 
 // CreateStreamInput is a structure of the service's model.
@@ -45,6 +82,15 @@ type DecreaseStreamRetentionPeriodInput struct {
 
 // DecreaseStreamRetentionPeriodOutput is a structure of the service's model.
 type DecreaseStreamRetentionPeriodOutput struct {
+}
+
+// DeleteQueueInput is a structure of the service's model.
+type DeleteQueueInput struct {
+	QueueARN *string `aws:"QueueARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:queue/\\S+"`
+}
+
+// DeleteQueueOutput is a structure of the service's model.
+type DeleteQueueOutput struct {
 }
 
 // DeleteResourcePolicyInput is a structure of the service's model.
@@ -102,6 +148,16 @@ type DescribeLimitsOutput struct {
 	OnDemandStreamCountLimit *int32 `aws:"OnDemandStreamCountLimit,required" min:"0" max:"1000000"`
 	ChannelCount             *int32 `aws:"ChannelCount" min:"0" max:"1000000"`
 	ChannelCountLimit        *int32 `aws:"ChannelCountLimit" min:"0" max:"1000000"`
+}
+
+// DescribeQueueInput is a structure of the service's model.
+type DescribeQueueInput struct {
+	QueueARN *string `aws:"QueueARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:queue/\\S+"`
+}
+
+// DescribeQueueOutput is a structure of the service's model.
+type DescribeQueueOutput struct {
+	QueueDescription *QueueDescription `aws:"QueueDescription,required"`
 }
 
 // DescribeStreamInput is a structure of the service's model.
@@ -230,6 +286,19 @@ type IncreaseStreamRetentionPeriodInput struct {
 
 // IncreaseStreamRetentionPeriodOutput is a structure of the service's model.
 type IncreaseStreamRetentionPeriodOutput struct {
+}
+
+// ListQueuesInput is a structure of the service's model.
+type ListQueuesInput struct {
+	MaxResults   *int32              `aws:"MaxResults" min:"1" max:"10000"`
+	NextToken    *string             `aws:"NextToken" min:"1" max:"1048576"`
+	StreamFilter []QueueStreamFilter `aws:"StreamFilter" min:"1" max:"10000"`
+}
+
+// ListQueuesOutput is a structure of the service's model.
+type ListQueuesOutput struct {
+	QueueSummaries []QueueSummary `aws:"QueueSummaries,required"`
+	NextToken      *string        `aws:"NextToken" min:"1" max:"1048576"`
 }
 
 // ListShardsInput is a structure of the service's model.
@@ -365,6 +434,32 @@ type PutResourcePolicyInput struct {
 type PutResourcePolicyOutput struct {
 }
 
+// ReceiveDeadLetterQueueRecordsInput is a structure of the service's model.
+type ReceiveDeadLetterQueueRecordsInput struct {
+	QueueARN                 *string `aws:"QueueARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:queue/\\S+"`
+	Limit                    *int32  `aws:"Limit" min:"1" max:"10"`
+	WaitTimeSeconds          *int32  `aws:"WaitTimeSeconds" min:"1" max:"20"`
+	VisibilityTimeoutSeconds *int32  `aws:"VisibilityTimeoutSeconds" min:"0" max:"43200"`
+}
+
+// ReceiveDeadLetterQueueRecordsOutput is a structure of the service's model.
+type ReceiveDeadLetterQueueRecordsOutput struct {
+	QueueRecords []QueueRecord `aws:"QueueRecords,required"`
+}
+
+// ReceiveQueueRecordsInput is a structure of the service's model.
+type ReceiveQueueRecordsInput struct {
+	QueueARN                 *string `aws:"QueueARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:queue/\\S+"`
+	Limit                    *int32  `aws:"Limit" min:"1" max:"10"`
+	WaitTimeSeconds          *int32  `aws:"WaitTimeSeconds" min:"1" max:"20"`
+	VisibilityTimeoutSeconds *int32  `aws:"VisibilityTimeoutSeconds" min:"0" max:"43200"`
+}
+
+// ReceiveQueueRecordsOutput is a structure of the service's model.
+type ReceiveQueueRecordsOutput struct {
+	QueueRecords []QueueRecord `aws:"QueueRecords,required"`
+}
+
 // RegisterStreamConsumerInput is a structure of the service's model.
 type RegisterStreamConsumerInput struct {
 	StreamARN    *string           `aws:"StreamARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
@@ -388,6 +483,18 @@ type RemoveTagsFromStreamInput struct {
 
 // RemoveTagsFromStreamOutput is a structure of the service's model.
 type RemoveTagsFromStreamOutput struct {
+}
+
+// RestoreDeadLetterQueueRecordsInput is a structure of the service's model.
+type RestoreDeadLetterQueueRecordsInput struct {
+	QueueARN *string                                     `aws:"QueueARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:queue/\\S+"`
+	Entries  []RestoreDeadLetterQueueRecordsRequestEntry `aws:"Entries,required" min:"1" max:"10"`
+}
+
+// RestoreDeadLetterQueueRecordsOutput is a structure of the service's model.
+type RestoreDeadLetterQueueRecordsOutput struct {
+	Successful []RestoreDeadLetterQueueRecordsResultEntry `aws:"Successful,required"`
+	Failed     []RestoreDeadLetterQueueRecordsErrorEntry  `aws:"Failed,required"`
 }
 
 // SplitShardInput is a structure of the service's model.
@@ -475,6 +582,18 @@ type UpdateAccountSettingsOutput struct {
 	MinimumThroughputBillingCommitment *MinimumThroughputBillingCommitmentOutput `aws:"MinimumThroughputBillingCommitment"`
 }
 
+// UpdateDeadLetterQueueRecordsVisibilityInput is a structure of the service's model.
+type UpdateDeadLetterQueueRecordsVisibilityInput struct {
+	QueueARN *string                                              `aws:"QueueARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:queue/\\S+"`
+	Entries  []UpdateDeadLetterQueueRecordsVisibilityRequestEntry `aws:"Entries,required" min:"1" max:"10"`
+}
+
+// UpdateDeadLetterQueueRecordsVisibilityOutput is a structure of the service's model.
+type UpdateDeadLetterQueueRecordsVisibilityOutput struct {
+	Successful []UpdateDeadLetterQueueRecordsVisibilityResultEntry `aws:"Successful,required"`
+	Failed     []UpdateDeadLetterQueueRecordsVisibilityErrorEntry  `aws:"Failed,required"`
+}
+
 // UpdateMaxRecordSizeInput is a structure of the service's model.
 type UpdateMaxRecordSizeInput struct {
 	StreamARN          *string `aws:"StreamARN" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
@@ -484,6 +603,29 @@ type UpdateMaxRecordSizeInput struct {
 
 // UpdateMaxRecordSizeOutput is a structure of the service's model.
 type UpdateMaxRecordSizeOutput struct {
+}
+
+// UpdateQueueInput is a structure of the service's model.
+type UpdateQueueInput struct {
+	QueueARN        *string          `aws:"QueueARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:queue/\\S+"`
+	QueueAttributes *QueueAttributes `aws:"QueueAttributes,required"`
+}
+
+// UpdateQueueOutput is a structure of the service's model.
+type UpdateQueueOutput struct {
+	QueueDescription *QueueDescription `aws:"QueueDescription,required"`
+}
+
+// UpdateQueueRecordsVisibilityInput is a structure of the service's model.
+type UpdateQueueRecordsVisibilityInput struct {
+	QueueARN *string                                    `aws:"QueueARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:queue/\\S+"`
+	Entries  []UpdateQueueRecordsVisibilityRequestEntry `aws:"Entries,required" min:"1" max:"10"`
+}
+
+// UpdateQueueRecordsVisibilityOutput is a structure of the service's model.
+type UpdateQueueRecordsVisibilityOutput struct {
+	Successful []UpdateQueueRecordsVisibilityResultEntry `aws:"Successful,required"`
+	Failed     []UpdateQueueRecordsVisibilityErrorEntry  `aws:"Failed,required"`
 }
 
 // UpdateShardCountInput is a structure of the service's model.
@@ -539,6 +681,62 @@ type UpdateStreamWarmThroughputOutput struct {
 	StreamARN      *string               `aws:"StreamARN" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
 	StreamName     *string               `aws:"StreamName" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
 	WarmThroughput *WarmThroughputObject `aws:"WarmThroughput"`
+}
+
+// AcknowledgeDeadLetterQueueRecordsRequestEntry is a structure of the service's model.
+type AcknowledgeDeadLetterQueueRecordsRequestEntry struct {
+	ReceiptHandle *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+}
+
+// AcknowledgeDeadLetterQueueRecordsResultEntry is a structure of the service's model.
+type AcknowledgeDeadLetterQueueRecordsResultEntry struct {
+	ReceiptHandle *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+}
+
+// AcknowledgeDeadLetterQueueRecordsErrorEntry is a structure of the service's model.
+type AcknowledgeDeadLetterQueueRecordsErrorEntry struct {
+	ReceiptHandle *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+	ErrorCode     *string `aws:"ErrorCode,required"`
+	ErrorMessage  *string `aws:"ErrorMessage"`
+}
+
+// AcknowledgeQueueRecordsRequestEntry is a structure of the service's model.
+type AcknowledgeQueueRecordsRequestEntry struct {
+	ReceiptHandle *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+}
+
+// AcknowledgeQueueRecordsResultEntry is a structure of the service's model.
+type AcknowledgeQueueRecordsResultEntry struct {
+	ReceiptHandle *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+}
+
+// AcknowledgeQueueRecordsErrorEntry is a structure of the service's model.
+type AcknowledgeQueueRecordsErrorEntry struct {
+	ReceiptHandle *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+	ErrorCode     *string `aws:"ErrorCode,required"`
+	ErrorMessage  *string `aws:"ErrorMessage"`
+}
+
+// QueueStreamConfiguration is a structure of the service's model.
+type QueueStreamConfiguration struct {
+	StreamARN        *string                `aws:"StreamARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StartingPosition *QueueStartingPosition `aws:"StartingPosition"`
+}
+
+// QueueAttributes is a structure of the service's model.
+type QueueAttributes struct {
+	VisibilityTimeoutSeconds *int32                   `aws:"VisibilityTimeoutSeconds" min:"0" max:"43200"`
+	DeadLetterConfiguration  *DeadLetterConfiguration `aws:"DeadLetterConfiguration"`
+}
+
+// QueueDescription is a structure of the service's model.
+type QueueDescription struct {
+	QueueName               *string                    `aws:"QueueName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	QueueARN                *string                    `aws:"QueueARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:queue/\\S+"`
+	QueueStatus             QueueStatus                `aws:"QueueStatus,required"`
+	QueueCreationTimestamp  *time.Time                 `aws:"QueueCreationTimestamp,required"`
+	StreamConfigurationList []QueueStreamConfiguration `aws:"StreamConfigurationList,required" min:"1" max:"10000"`
+	QueueAttributes         *QueueAttributes           `aws:"QueueAttributes"`
 }
 
 // StreamModeDetails is a structure of the service's model.
@@ -666,6 +864,21 @@ func (ShardIteratorType) EnumValues() []string {
 	return []string{"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER", "TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"}
 }
 
+// QueueStreamFilter is a structure of the service's model.
+type QueueStreamFilter struct {
+	StreamARN               *string    `aws:"StreamARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamCreationTimestamp *time.Time `aws:"StreamCreationTimestamp"`
+}
+
+// QueueSummary is a structure of the service's model.
+type QueueSummary struct {
+	QueueName              *string                 `aws:"QueueName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	QueueARN               *string                 `aws:"QueueARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:queue/\\S+"`
+	QueueStatus            QueueStatus             `aws:"QueueStatus,required"`
+	QueueCreationTimestamp *time.Time              `aws:"QueueCreationTimestamp,required"`
+	Streams                []QueueStreamIdentifier `aws:"Streams,required" min:"1" max:"10000"`
+}
+
 // ShardFilter is a structure of the service's model.
 type ShardFilter struct {
 	Type      ShardFilterType `aws:"Type,required"`
@@ -732,6 +945,34 @@ type PutRecordsResultEntry struct {
 	ErrorMessage   *string `aws:"ErrorMessage"`
 }
 
+// QueueRecord is a structure of the service's model.
+type QueueRecord struct {
+	ReceiptHandle               *string    `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+	RecordId                    *string    `aws:"RecordId,required" min:"1" max:"64" pattern:"^[a-z0-9]+$"`
+	PartitionKey                *string    `aws:"PartitionKey" min:"1" max:"256"`
+	Data                        []byte     `aws:"Data,required" min:"0" max:"10485760"`
+	ApproximateArrivalTimestamp *time.Time `aws:"ApproximateArrivalTimestamp,required"`
+	FirstReceiveTimestamp       *time.Time `aws:"FirstReceiveTimestamp,required"`
+	ReceiveCount                *int32     `aws:"ReceiveCount,required" min:"0"`
+}
+
+// RestoreDeadLetterQueueRecordsRequestEntry is a structure of the service's model.
+type RestoreDeadLetterQueueRecordsRequestEntry struct {
+	ReceiptHandle *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+}
+
+// RestoreDeadLetterQueueRecordsResultEntry is a structure of the service's model.
+type RestoreDeadLetterQueueRecordsResultEntry struct {
+	ReceiptHandle *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+}
+
+// RestoreDeadLetterQueueRecordsErrorEntry is a structure of the service's model.
+type RestoreDeadLetterQueueRecordsErrorEntry struct {
+	ReceiptHandle *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+	ErrorCode     *string `aws:"ErrorCode,required"`
+	ErrorMessage  *string `aws:"ErrorMessage"`
+}
+
 // StartingPosition is a structure of the service's model.
 type StartingPosition struct {
 	Type           ShardIteratorType `aws:"Type,required"`
@@ -749,6 +990,42 @@ type MinimumThroughputBillingCommitmentInput struct {
 	Status MinimumThroughputBillingCommitmentInputStatus `aws:"Status,required"`
 }
 
+// UpdateDeadLetterQueueRecordsVisibilityRequestEntry is a structure of the service's model.
+type UpdateDeadLetterQueueRecordsVisibilityRequestEntry struct {
+	ReceiptHandle            *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+	VisibilityTimeoutSeconds *int32  `aws:"VisibilityTimeoutSeconds,required" min:"0" max:"43200"`
+}
+
+// UpdateDeadLetterQueueRecordsVisibilityResultEntry is a structure of the service's model.
+type UpdateDeadLetterQueueRecordsVisibilityResultEntry struct {
+	ReceiptHandle *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+}
+
+// UpdateDeadLetterQueueRecordsVisibilityErrorEntry is a structure of the service's model.
+type UpdateDeadLetterQueueRecordsVisibilityErrorEntry struct {
+	ReceiptHandle *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+	ErrorCode     *string `aws:"ErrorCode,required"`
+	ErrorMessage  *string `aws:"ErrorMessage"`
+}
+
+// UpdateQueueRecordsVisibilityRequestEntry is a structure of the service's model.
+type UpdateQueueRecordsVisibilityRequestEntry struct {
+	ReceiptHandle            *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+	VisibilityTimeoutSeconds *int32  `aws:"VisibilityTimeoutSeconds,required" min:"0" max:"43200"`
+}
+
+// UpdateQueueRecordsVisibilityResultEntry is a structure of the service's model.
+type UpdateQueueRecordsVisibilityResultEntry struct {
+	ReceiptHandle *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+}
+
+// UpdateQueueRecordsVisibilityErrorEntry is a structure of the service's model.
+type UpdateQueueRecordsVisibilityErrorEntry struct {
+	ReceiptHandle *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
+	ErrorCode     *string `aws:"ErrorCode,required"`
+	ErrorMessage  *string `aws:"ErrorMessage"`
+}
+
 // ScalingType is an enumeration of the service's model; "" means absent.
 type ScalingType string
 
@@ -764,6 +1041,34 @@ func (ScalingType) EnumValues() []string { return []string{"UNIFORM_SCALING"} }
 type WarmThroughputObject struct {
 	TargetMiBps  *int32 `aws:"TargetMiBps" min:"0"`
 	CurrentMiBps *int32 `aws:"CurrentMiBps" min:"0"`
+}
+
+// QueueStartingPosition is a structure of the service's model.
+type QueueStartingPosition struct {
+	Type      QueueStartingPositionType `aws:"Type,required"`
+	Timestamp *time.Time                `aws:"Timestamp"`
+}
+
+// DeadLetterConfiguration is a structure of the service's model.
+type DeadLetterConfiguration struct {
+	TargetType      TargetType `aws:"TargetType,required"`
+	MaxReceiveCount *int32     `aws:"MaxReceiveCount" min:"1" max:"1000"`
+}
+
+// QueueStatus is an enumeration of the service's model; "" means absent.
+type QueueStatus string
+
+// Values of QueueStatus.
+const (
+	QueueStatusCREATING QueueStatus = "CREATING"
+	QueueStatusACTIVE   QueueStatus = "ACTIVE"
+	QueueStatusUPDATING QueueStatus = "UPDATING"
+	QueueStatusDELETING QueueStatus = "DELETING"
+)
+
+// EnumValues lists the legal values.
+func (QueueStatus) EnumValues() []string {
+	return []string{"CREATING", "ACTIVE", "UPDATING", "DELETING"}
 }
 
 // StreamMode is an enumeration of the service's model; "" means absent.
@@ -833,6 +1138,12 @@ type HashKeyRange struct {
 	EndingHashKey   *string `aws:"EndingHashKey,required" pattern:"^(0|([1-9]\\d{0,38}))$"`
 }
 
+// QueueStreamIdentifier is a structure of the service's model.
+type QueueStreamIdentifier struct {
+	StreamARN               *string    `aws:"StreamARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamCreationTimestamp *time.Time `aws:"StreamCreationTimestamp,required"`
+}
+
 // ShardFilterType is an enumeration of the service's model; "" means absent.
 type ShardFilterType string
 
@@ -878,3 +1189,30 @@ const (
 func (MinimumThroughputBillingCommitmentInputStatus) EnumValues() []string {
 	return []string{"ENABLED", "DISABLED"}
 }
+
+// QueueStartingPositionType is an enumeration of the service's model; "" means absent.
+type QueueStartingPositionType string
+
+// Values of QueueStartingPositionType.
+const (
+	QueueStartingPositionTypeTRIM_HORIZON QueueStartingPositionType = "TRIM_HORIZON"
+	QueueStartingPositionTypeLATEST       QueueStartingPositionType = "LATEST"
+	QueueStartingPositionTypeAT_TIMESTAMP QueueStartingPositionType = "AT_TIMESTAMP"
+)
+
+// EnumValues lists the legal values.
+func (QueueStartingPositionType) EnumValues() []string {
+	return []string{"TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"}
+}
+
+// TargetType is an enumeration of the service's model; "" means absent.
+type TargetType string
+
+// Values of TargetType.
+const (
+	TargetTypeBUILT_IN TargetType = "BUILT_IN"
+	TargetTypeNONE     TargetType = "NONE"
+)
+
+// EnumValues lists the legal values.
+func (TargetType) EnumValues() []string { return []string{"BUILT_IN", "NONE"} }

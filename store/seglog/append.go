@@ -1,6 +1,7 @@
 package seglog
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -18,11 +19,15 @@ func (l *Log) Append(payloads ...[]byte) (first uint64, at time.Time, err error)
 	return b.First, b.Time, b.Err
 }
 
+// check sees whether the batch can be appended, and readies its log.
 func (b *Batch) check() error {
 	for _, p := range b.Payloads {
 		if len(p) > MaxPayload {
 			return fmt.Errorf("append to %s: a record of %d bytes is longer than %d", b.Log.dir, len(p), MaxPayload)
 		}
+	}
+	if err := b.Log.ready(); err != nil {
+		return fmt.Errorf("append to %s: %w", b.Log.dir, err)
 	}
 	return nil
 }
@@ -34,6 +39,9 @@ func (l *Log) prepare(now int64) error {
 		f, err := l.opts.FS.OpenFile(tail.path, os.O_RDWR)
 		if err != nil {
 			return err
+		}
+		if err := l.settle(f); err != nil {
+			return errors.Join(err, f.Close())
 		}
 		l.active = f
 	}
@@ -48,6 +56,20 @@ func (l *Log) prepare(now int64) error {
 		return l.roll()
 	}
 	return nil
+}
+
+// settle makes durable what a process before this one left in the active segment: a kill can leave groups there that the
+// journal does not know, and what stands before a group that is acknowledged must stand after a loss of power, too.
+func (l *Log) settle(f File) error {
+	if !l.journaled() || l.journal.opts.NoSync || l.tail().empty() {
+		return nil
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	dirs := map[string]bool{}
+	l.journal.above(l.name, dirs)
+	return l.journal.syncDirs(dirs)
 }
 
 // roll begins a new segment. The caller holds commit.

@@ -120,7 +120,8 @@ func divide(batches []*Batch) []*part {
 // encode gives ordinals to the part's records and adds their frames to b.
 func (p *part) encode(b []byte) []byte {
 	l := p.log
-	if p.err = l.load(); p.err != nil {
+	if l.closed {
+		p.err = ErrClosed
 		return b
 	}
 	p.now = max(l.opts.Now().UnixMilli(), l.lastTime())
@@ -190,11 +191,16 @@ func (p *part) finish(err error) {
 // extend gives ordinals to the batches of p, adds them to x and their frames to b. Entries that x shares with an older
 // copy of itself stay as they are.
 func (x *index) extend(b []byte, p *part) []byte {
+	left := 0
+	for _, batch := range p.batches {
+		left += len(batch.Payloads)
+	}
 	leading := true
 	for _, batch := range p.batches {
 		batch.First = x.last + 1
 		for _, payload := range batch.Payloads {
-			f := frame{ordinal: x.last + 1, time: p.now, group: leading, payload: payload, size: frameHeader + int64(len(payload))}
+			left--
+			f := frame{ordinal: x.last + 1, time: p.now, group: leading, last: left == 0, payload: payload, size: frameHeader + int64(len(payload))}
 			b = appendFrame(b, f)
 			x.add(f)
 			leading = false

@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// A frame is: checksum u32 | length u32, whose top bit marks the first frame of a group | ordinal u64 | time i64 in
-// milliseconds | payload. Little endian. The checksum (CRC32C) covers all that follows it.
+// A frame is: checksum u32 | length u32, whose top bits mark the first and the last frame of a group | ordinal u64 | time
+// i64 in milliseconds | payload. Little endian. The checksum (CRC32C) covers all that follows it.
 const (
 	frameHeader = 24
 	groupBit    = 1 << 31
+	lastBit     = 1 << 30
 )
 
 // MaxPayload is the size of the largest record in bytes.
@@ -35,7 +36,8 @@ type Record struct {
 type frame struct {
 	ordinal uint64
 	time    int64
-	group   bool
+	group   bool // it is the first of its group
+	last    bool // it is the last
 	payload []byte
 	size    int64 // header and payload
 }
@@ -49,6 +51,9 @@ func appendFrame(b []byte, f frame) []byte {
 	if f.group {
 		length |= groupBit
 	}
+	if f.last {
+		length |= lastBit
+	}
 	start := len(b)
 	b = append(b, 0, 0, 0, 0)
 	b = binary.LittleEndian.AppendUint32(b, length)
@@ -61,7 +66,7 @@ func appendFrame(b []byte, f frame) []byte {
 
 // frameSize tells the size of the frame that begins b; b holds at least its header.
 func frameSize(b []byte) (int64, error) {
-	length := binary.LittleEndian.Uint32(b[4:]) &^ groupBit
+	length := binary.LittleEndian.Uint32(b[4:]) &^ (groupBit | lastBit)
 	if length > MaxPayload {
 		return 0, errFrame
 	}
@@ -87,6 +92,7 @@ func decodeFrame(b []byte) (frame, error) {
 		ordinal: binary.LittleEndian.Uint64(b[8:]),
 		time:    int64(binary.LittleEndian.Uint64(b[16:])),
 		group:   binary.LittleEndian.Uint32(b[4:])&groupBit != 0,
+		last:    binary.LittleEndian.Uint32(b[4:])&lastBit != 0,
 		payload: b[frameHeader:size:size],
 		size:    size,
 	}, nil

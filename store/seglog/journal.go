@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -17,6 +16,7 @@ type JournalOptions struct {
 	Bytes  int64      // a journal file of this size takes no more groups; 64 MiB
 	NoSync bool       // an append is acknowledged when the operating system has it: it survives kill -9, not a loss of power
 	Report func(Tear) // told of a torn tail; nothing
+	Boot   string     // names the machine's run: what was not synced is trusted within one; the system's
 	FS     FS         // the operating system's
 }
 
@@ -41,6 +41,8 @@ type journalFile struct {
 	generation uint64
 	size       int64           // of the groups
 	filled     int64           // of the file
+	torn       bool            // its tail was, and that was reported
+	rewrite    bool            // a segment could not be synced: what the system holds of it is not to be trusted
 	segments   map[string]bool // that are not synced since they were written
 	dirs       map[string]bool // nor these, since names were made in them
 	clean      chan struct{}   // closed when no checkpoint is under way
@@ -52,6 +54,7 @@ type journalFile struct {
 func OpenJournal(root string, o JournalOptions) (*Journal, error) {
 	o.Bytes = cmp.Or(o.Bytes, 64<<20)
 	o.FS = cmp.Or(o.FS, OS)
+	o.Boot = cmp.Or(o.Boot, bootID())
 	if o.Report == nil {
 		o.Report = func(Tear) {}
 	}
@@ -63,6 +66,9 @@ func OpenJournal(root string, o JournalOptions) (*Journal, error) {
 		j.files[i] = &journalFile{path: filepath.Join(root, name), segments: map[string]bool{}, dirs: map[string]bool{}, clean: clean}
 	}
 	if err := j.replay(); err != nil {
+		return nil, fmt.Errorf("journal %s: %w", root, err)
+	}
+	if err := j.settleRelaxed(); err != nil {
 		return nil, fmt.Errorf("journal %s: %w", root, err)
 	}
 	j.current = j.files[0]
@@ -141,6 +147,21 @@ func withoutFailed(b []byte, parts []*part) ([]byte, []*part) {
 	return b[:kept], good
 }
 
+// knows tells whether a replay could write to the segment. The caller holds commit.
+func (j *Journal) knows(path string) bool {
+	for _, f := range j.files {
+		select {
+		case <-f.clean:
+			if f.segments[path] {
+				return true
+			}
+		default: // a checkpoint is under way
+			return true
+		}
+	}
+	return false
+}
+
 // forget notes that a segment or a log is about to be unlinked, so that nothing brings it back. The caller holds commit.
 func (j *Journal) forget(n note, durable bool) error {
 	if j.opts.NoSync {
@@ -207,10 +228,7 @@ func (j *Journal) makeRoom() error {
 
 // turn goes on with the other file when all of it has reached the segments.
 func (j *Journal) turn() error {
-	full, next := j.current, j.files[0]
-	if next == full {
-		next = j.files[1]
-	}
+	full, next := j.current, j.other()
 	<-next.clean
 	if next.err != nil { // the disk may have space again
 		if next.err = j.checkpoint(next); next.err != nil {
@@ -225,6 +243,14 @@ func (j *Journal) turn() error {
 	next.begin()
 	j.current = next
 	return nil
+}
+
+// other is the file that takes no groups now.
+func (j *Journal) other() *journalFile {
+	if j.current == j.files[0] {
+		return j.files[1]
+	}
+	return j.files[0]
 }
 
 // begin starts a new life of the file.
@@ -249,36 +275,6 @@ func (j *Journal) create(f *journalFile) error {
 	return nil
 }
 
-// checkpoint syncs the segments that f speaks of, and the names of new ones; then f is needed no more, and says so: a
-// replay of only its beginning, the rest being overwritten, would cut the segments there.
-func (j *Journal) checkpoint(f *journalFile) error {
-	for path := range f.segments {
-		if err := j.syncSegment(path); err != nil {
-			return fmt.Errorf("journal: %w", err)
-		}
-		delete(f.segments, path)
-	}
-	for dir := range f.dirs {
-		if err := j.opts.FS.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("journal: %w", err)
-		}
-		delete(f.dirs, dir)
-	}
-	return f.void()
-}
-
-// syncSegment does nothing to one that was trimmed meanwhile.
-func (j *Journal) syncSegment(path string) error {
-	f, err := j.opts.FS.OpenFile(path, os.O_RDWR)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
 // Close brings everything into the segments. Appends get ErrClosed after it.
 func (j *Journal) Close() error {
 	j.commit.Lock()
@@ -288,9 +284,9 @@ func (j *Journal) Close() error {
 	}
 	j.closed = true
 	j.work.Wait()
-	var err error
-	for _, f := range j.files {
-		err = errors.Join(err, j.checkpoint(f))
+	err := j.checkpoint(j.other()) // the older first: the younger cannot be left out of a replay
+	if err == nil {
+		err = j.checkpoint(j.current)
 	}
 	for _, f := range j.files {
 		if f.f != nil {
@@ -298,15 +294,4 @@ func (j *Journal) Close() error {
 		}
 	}
 	return err
-}
-
-// void makes a file hold no group, without giving its space back.
-func (f *journalFile) void() error {
-	if f.f == nil {
-		return nil
-	}
-	if _, err := f.f.WriteAt(make([]byte, groupHeader), 0); err != nil {
-		return err
-	}
-	return f.f.Sync()
 }

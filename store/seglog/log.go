@@ -37,6 +37,8 @@ type Log struct {
 	dir  string
 	opts Options
 
+	loading sync.Mutex // of the first use: it reads the tail, and must hold up no other log
+
 	*committer        // commit is held by whoever changes files or the fields of this block
 	name       string // of dir below the journal's root
 	active     File   // append handle; nil until the first append
@@ -145,20 +147,32 @@ func (l *Log) Remove() error {
 
 // Trim unlinks the segments whose records all arrived before t. Ordinals are not used again.
 func (l *Log) Trim(t time.Time) error {
-	l.commit.Lock()
-	defer l.commit.Unlock()
-	if err := l.load(); err != nil {
+	if err := l.ready(); err != nil {
 		return err
 	}
-	before := t.UnixMilli()
-	if tail := l.tail(); !tail.empty() && tail.lastTime < before {
-		if err := l.roll(); err != nil {
-			return fmt.Errorf("trim %s: %w", l.dir, err)
-		}
+	l.commit.Lock()
+	defer l.commit.Unlock()
+	if l.closed {
+		return ErrClosed
 	}
+	before := t.UnixMilli()
+	if err := l.unlinkBefore(before); err != nil { // first, since a new segment needs space
+		return err
+	}
+	if tail := l.tail(); tail.empty() || tail.lastTime >= before {
+		return nil
+	}
+	if err := l.roll(); err != nil {
+		return fmt.Errorf("trim %s: %w", l.dir, err)
+	}
+	return l.unlinkBefore(before)
+}
+
+// unlinkBefore unlinks all segments but the active one whose last record arrived before a time. The caller holds commit.
+func (l *Log) unlinkBefore(before int64) error {
 	for len(l.segments) > 1 && l.segments[0].lastTime < before {
 		old := l.segments[0]
-		if l.journaled() {
+		if l.journaled() && l.journal.knows(old.path) {
 			if err := l.journal.forget(note{kind: trimmedNote, path: l.name, first: old.first}, true); err != nil {
 				return fmt.Errorf("trim %s: %w", l.dir, err)
 			}
@@ -196,19 +210,22 @@ func (l *Log) ready() error {
 	if loaded {
 		return nil
 	}
-	l.commit.Lock()
-	defer l.commit.Unlock()
+	l.loading.Lock()
+	defer l.loading.Unlock()
+	l.mu.RLock()
+	loaded, closed := l.loaded, l.closed
+	l.mu.RUnlock()
+	switch {
+	case loaded:
+		return nil
+	case closed:
+		return ErrClosed
+	}
 	return l.load()
 }
 
-// load finds the segments and cuts a torn tail. The caller holds commit.
+// load finds the segments and cuts a torn tail. The caller holds loading.
 func (l *Log) load() error {
-	if l.closed {
-		return ErrClosed
-	}
-	if l.loaded {
-		return nil
-	}
 	if err := l.makeDir(); err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}
@@ -242,7 +259,9 @@ func (l *Log) findSegments() ([]*segment, error) {
 		}
 	}
 	if len(all) == 0 {
+		l.commit.Lock()
 		f, err := l.createSegment(1)
+		l.commit.Unlock()
 		if err != nil {
 			return nil, err
 		}

@@ -70,7 +70,7 @@ func decodeGroup(b []byte) (journalGroup, error) {
 	if len(b) < groupHeader {
 		return journalGroup{}, errShort
 	}
-	size := int64(binary.LittleEndian.Uint32(b[4:]))
+	size := groupSize(b)
 	if size < groupHeader {
 		return journalGroup{}, errNote
 	}
@@ -90,6 +90,9 @@ func decodeGroup(b []byte) (journalGroup, error) {
 	}
 	return g, nil
 }
+
+// groupSize reads the size of the group from the header that begins b.
+func groupSize(b []byte) int64 { return int64(binary.LittleEndian.Uint32(b[4:])) }
 
 // groupGeneration reads it of the header that begins b, whole or not.
 func groupGeneration(b []byte) uint64 { return binary.LittleEndian.Uint64(b[8:]) }

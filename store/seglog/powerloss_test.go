@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing/fstest"
 )
 
@@ -26,6 +27,9 @@ type memFS struct {
 type memFile struct {
 	fs           *memFS
 	data, synced []byte
+	fail         bool // the next sync fails, and what it should have written is lost with power
+	lost         []byte
+	dirty        map[int]bool // bytes written since
 }
 
 func newMemFS() *memFS { return &memFS{names: map[string]*memFile{}, durable: map[string]*memFile{}} }
@@ -61,8 +65,12 @@ func (m *memFS) ReadDir(dir string) ([]fs.DirEntry, error) {
 	defer m.mu.Unlock()
 	files := fstest.MapFS{}
 	for name, f := range m.names {
-		if filepath.Dir(name) == dir && f != nil {
-			files[filepath.Base(name)] = &fstest.MapFile{}
+		if filepath.Dir(name) != dir || name == dir {
+			continue
+		}
+		files[filepath.Base(name)] = &fstest.MapFile{}
+		if f == nil {
+			files[filepath.Base(name)].Mode = fs.ModeDir
 		}
 	}
 	return files.ReadDir(".")
@@ -211,6 +219,11 @@ func (f *memFile) WriteAt(b []byte, off int64) (int, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
 	f.fs.change()
+	for i := range b {
+		if f.dirty != nil && !f.fail {
+			f.dirty[int(off)+i] = true
+		}
+	}
 	if grow := int(off) + len(b) - len(f.data); grow > 0 {
 		f.data = append(f.data, make([]byte, grow)...)
 	}
@@ -240,6 +253,26 @@ func (f *memFile) Sync() error {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
 	f.fs.change()
-	f.synced = slices.Clone(f.data)
+	if f.fail {
+		f.fail, f.lost = false, slices.Clone(f.data)
+		return syscall.EIO
+	}
+	if f.lost == nil {
+		f.synced = slices.Clone(f.data)
+		return nil
+	}
+	f.synced = slices.Concat(f.synced, make([]byte, max(0, len(f.data)-len(f.synced))))[:len(f.data)]
+	for i := range f.data { // pages that were not written since pass for clean
+		if i >= len(f.lost) || f.dirty[i] {
+			f.synced[i] = f.data[i]
+		}
+	}
 	return nil
+}
+
+// failSync makes the next sync of a file fail.
+func (m *memFS) failSync(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.names[name].fail, m.names[name].dirty = true, map[int]bool{}
 }

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
 // segmentName names a segment in a journal.
@@ -16,29 +15,30 @@ type segmentName struct {
 }
 
 // replay does again what the groups of the journal say. Doing it twice does no harm: frames go to the place where they
-// stood, and what stands behind the last of them was never acknowledged.
+// stood, and what stands behind the last of them was never acknowledged. It holds one group in memory at a time.
 func (j *Journal) replay() error {
-	var groups []journalGroup
+	var files []*journalFile // in the order of their groups
+	x := gone{map[string]uint64{}, map[segmentName]uint64{}}
 	for _, f := range j.files {
-		found, err := j.readGroups(f)
-		if err != nil {
+		oldest := j.number
+		found, err := j.readGroups(f, func(g journalGroup) error {
+			x.note(g)
+			j.number = max(j.number, g.number)
+			return nil
+		})
+		switch {
+		case err != nil:
 			return err
+		case found > 0 && found < oldest:
+			files = append([]*journalFile{f}, files...)
+		case found > 0:
+			files = append(files, f)
 		}
-		groups = append(groups, found...)
 	}
-	slices.SortFunc(groups, func(a, b journalGroup) int {
-		if a.number < b.number {
-			return -1
-		}
-		return 1
-	})
-	if len(groups) > 0 {
-		j.number = groups[len(groups)-1].number
-	}
-	if err := j.redo(groups); err != nil {
+	if err := j.redo(files, x); err != nil {
 		return err
 	}
-	for _, f := range j.files {
+	for _, f := range files { // the older first: the younger cannot be left out of a replay
 		if err := f.void(); err != nil {
 			return err
 		}
@@ -46,36 +46,62 @@ func (j *Journal) replay() error {
 	return nil
 }
 
-// readGroups opens a journal file, if there is one, and reads what it holds.
-func (j *Journal) readGroups(f *journalFile) (groups []journalGroup, err error) {
-	f.f, err = j.opts.FS.OpenFile(f.path, os.O_RDWR)
-	if errors.Is(err, fs.ErrNotExist) {
-		f.f = nil
-		return nil, nil
+// readGroups shows the groups of a file to visit and gives the number of the first, 0 if there is none. A note is good
+// until visit returns.
+func (j *Journal) readGroups(f *journalFile, visit func(journalGroup) error) (first uint64, err error) {
+	if err := f.open(j.opts.FS); f.f == nil || err != nil {
+		return 0, err
 	}
-	if err != nil {
-		return nil, err
-	}
-	b, err := readAll(j.opts.FS, f.path)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.path, err)
-	}
-	f.filled = int64(len(b))
-	for at := int64(0); at < int64(len(b)); {
-		g, err := decodeGroup(b[at:])
-		stale := len(groups) > 0 && int64(len(b))-at >= groupHeader && groupGeneration(b[at:]) != groups[0].generation
-		if stale || (err == nil && g.generation == 0) {
-			break
-		}
+	w := window{f: f.f, size: f.filled}
+	var generation uint64
+	for at := int64(0); at < f.filled; {
+		b, err := w.group(at)
 		if err != nil {
-			if len(groups) > 0 {
-				j.opts.Report(Tear{f.path, at, int64(len(b)) - at})
+			return 0, fmt.Errorf("read %s: %w", f.path, err)
+		}
+		g, err := decodeGroup(b)
+		stale := first > 0 && len(b) >= groupHeader && groupGeneration(b) != generation
+		if stale || err != nil {
+			if !stale && first > 0 && !f.torn {
+				f.torn = true
+				j.opts.Report(Tear{f.path, at, f.filled - at})
 			}
 			break
 		}
-		groups, at = append(groups, g), at+g.size
+		if first == 0 {
+			first, generation = g.number, g.generation
+		}
+		if err := visit(g); err != nil {
+			return 0, err
+		}
+		at += g.size
 	}
-	return groups, nil
+	return first, nil
+}
+
+// group gives the bytes of the group that begins at offset, or what there is of it.
+func (w *window) group(offset int64) ([]byte, error) {
+	b, err := w.bytes(offset, groupHeader)
+	if err != nil || len(b) < groupHeader {
+		return b, err
+	}
+	return w.bytes(offset, max(groupHeader, groupSize(b)))
+}
+
+// open opens the file if there is one.
+func (f *journalFile) open(fsys FS) (err error) {
+	if f.f != nil {
+		return nil
+	}
+	if f.f, err = fsys.OpenFile(f.path, os.O_RDWR); err != nil {
+		f.f = nil
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	f.filled, err = f.f.Size()
+	return err
 }
 
 // gone is what the groups say of files that were unlinked, with the numbers of the groups that say it.
@@ -84,19 +110,15 @@ type gone struct {
 	trimmed map[segmentName]uint64
 }
 
-func unlinked(groups []journalGroup) gone {
-	x := gone{map[string]uint64{}, map[segmentName]uint64{}}
-	for _, g := range groups {
-		for _, n := range g.notes {
-			switch n.kind {
-			case removedNote:
-				x.removed[n.path] = g.number
-			case trimmedNote:
-				x.trimmed[segmentName{n.path, n.first}] = g.number
-			}
+func (x gone) note(g journalGroup) {
+	for _, n := range g.notes {
+		switch n.kind {
+		case removedNote:
+			x.removed[n.path] = g.number
+		case trimmedNote:
+			x.trimmed[segmentName{n.path, n.first}] = g.number
 		}
 	}
-	return x
 }
 
 // after tells whether a file was unlinked after the group wrote to it.
@@ -122,23 +144,28 @@ func (x gone) unlink(j *Journal, dirs map[string]bool) error {
 	return nil
 }
 
-// redo carries out groups in the order of their numbers and makes the segments durable.
-func (j *Journal) redo(groups []journalGroup) error {
-	x := unlinked(groups)
+// redo carries out the groups of the files, one file after the other, and makes the segments durable.
+func (j *Journal) redo(files []*journalFile, x gone) error {
 	dirs := map[string]bool{}
 	if err := x.unlink(j, dirs); err != nil {
 		return err
 	}
 	redone := redoneSegments{}
 	defer redone.close()
-	for _, g := range groups {
-		for _, n := range g.notes {
-			if n.kind != framesNote || x.after(segmentName{n.path, n.first}, g.number) {
-				continue
+	for _, f := range files {
+		_, err := j.readGroups(f, func(g journalGroup) error {
+			for _, n := range g.notes {
+				if n.kind != framesNote || x.after(segmentName{n.path, n.first}, g.number) {
+					continue
+				}
+				if err := redone.put(j, n); err != nil {
+					return err
+				}
 			}
-			if err := redone.put(j, n); err != nil {
-				return err
-			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return j.settle(redone, dirs)
@@ -200,10 +227,5 @@ func (j *Journal) settle(redone redoneSegments, dirs map[string]bool) error {
 		}
 		j.above(name.path, dirs)
 	}
-	for dir := range dirs {
-		if err := j.opts.FS.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
+	return j.syncDirs(dirs)
 }

@@ -13,7 +13,7 @@ import (
 
 // A segment begins with a magic; its name is the ordinal of its first record.
 const (
-	segmentMagic  = "DREYLOG1"
+	segmentMagic  = "DREYLOG2"
 	segmentHeader = int64(len(segmentMagic))
 	segmentSuffix = ".seg"
 	indexSuffix   = ".idx"
@@ -67,7 +67,7 @@ type damage struct {
 // scanChunk is how much of a segment a scan holds in memory, longer frames apart.
 const scanChunk = 1 << 20
 
-// scan reads all frames of a segment. The index covers those before the damage.
+// scan reads all groups of a segment. The index covers those before the damage.
 func scan(fsys FS, path string, first uint64) (index, *damage, error) {
 	f, err := fsys.OpenFile(path, os.O_RDONLY)
 	if err != nil {
@@ -85,8 +85,12 @@ func scan(fsys FS, path string, first uint64) (index, *damage, error) {
 	return x, d, err
 }
 
+var errGroup = errors.New("the group is cut off")
+
+// scanFrames reads the whole groups of a segment. What stands behind them is damage.
 func scanFrames(f io.ReaderAt, size int64, first uint64) (index, *damage, error) {
 	x, w := newIndex(first), window{f: f, size: size}
+	whole := x // as of the last whole group
 	head, err := w.bytes(0, segmentHeader)
 	if err != nil {
 		return x, nil, err
@@ -104,12 +108,18 @@ func scanFrames(f io.ReaderAt, size int64, first uint64) (index, *damage, error)
 			bad = fmt.Errorf("record %d stands where %d belongs", fr.ordinal, x.last+1)
 		}
 		if bad != nil {
-			d, err := w.damage(x.size, bad)
-			return x, d, err
+			d, err := w.damage(whole.size, bad)
+			return whole, d, err
 		}
-		x.add(fr)
+		if x.add(fr); fr.last {
+			whole = x
+		}
 	}
-	return x, nil, nil
+	if whole.size < size {
+		d, err := w.damage(whole.size, errGroup)
+		return whole, d, err
+	}
+	return whole, nil, nil
 }
 
 // window is the part of a file that is in memory.

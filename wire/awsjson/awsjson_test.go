@@ -3,14 +3,19 @@ package awsjson_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
+	"drey/model/cloudwatch"
 	"drey/model/kinesis"
 	"drey/model/kinesisanalyticsv2"
 	"drey/wire"
 	"drey/wire/awsjson"
+	"drey/wire/shape"
 )
 
 func TestDecodeThenEncodeKeepsEverything(t *testing.T) {
@@ -64,4 +69,43 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%d records became %d", len(in.Records), len(again.Records))
 		}
 	})
+}
+
+// TestLongSequencesTakeLittle: what is beyond a legal length is not kept, and the refusal is that of the validation.
+func TestLongSequencesTakeLittle(t *testing.T) {
+	var tags strings.Builder
+	for i := range 1 << 17 {
+		fmt.Fprintf(&tags, `"%d":"",`, i)
+	}
+	const many = 1 << 20
+	for name, c := range map[string]struct {
+		body string
+		in   any
+		want wire.ErrorCode
+		says string
+	}{
+		"List": {`{"Records":[` + strings.Repeat("{},", many) + `{}]}`, &kinesis.PutRecordsInput{},
+			wire.ValidationException, "at 'records' failed to satisfy constraint: Member must have length less than or equal to 500"},
+		"Map": {`{"Tags":{` + tags.String() + `"x":""}}`, &kinesis.CreateStreamInput{},
+			wire.ValidationException, "at 'tags' failed to satisfy constraint: Member must have length less than or equal to 200"},
+		"NoLimit": {`{"MetricData":[` + strings.Repeat("{},", many) + `{}]}`, &cloudwatch.PutMetricDataInput{}, wire.SerializationException, "too many empty values"},
+		"Behind":  {`{"Records":[` + strings.Repeat("{},", 600) + `{]}`, &kinesis.PutRecordsInput{}, wire.SerializationException, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := []byte(c.body)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := awsjson.Decode(body, c.in)
+			runtime.ReadMemStats(&after)
+			if took := after.TotalAlloc - before.TotalAlloc; took > uint64(1<<20+40*len(body)) || c.want == wire.ValidationException && took > 1<<20 {
+				t.Errorf("%d bytes took %d", len(body), took)
+			}
+			if err == nil {
+				err = shape.Validate(c.in, wire.ValidationException)
+			}
+			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
 }

@@ -3,12 +3,14 @@
 package awsjson
 
 import (
-	"encoding/base64"
+	"errors"
 	"math"
 	"reflect"
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/segmentio/asm/base64"
 
 	"drey/wire"
 	"drey/wire/shape"
@@ -22,7 +24,7 @@ func Decode(body []byte, v any) error {
 	if !utf8.Valid(body) { // half a surrogate pair in an escape is taken, and becomes U+FFFD
 		return wire.SerializationException.Errorf("The request body is not valid JSON: it is not UTF-8")
 	}
-	d := decoder{scanner{b: body}}
+	d := decoder{scanner{b: body}, shape.RoomFor(len(body))}
 	if d.peek() == 0 && d.at == len(body) {
 		return nil
 	}
@@ -35,7 +37,10 @@ func Decode(body []byte, v any) error {
 	return nil
 }
 
-type decoder struct{ scanner }
+type decoder struct {
+	scanner
+	room shape.Room
+}
 
 // mismatch tells of a value of another kind than the model wants, as AWS's messages do.
 func (d *decoder) mismatch(first byte, want string) error {
@@ -80,7 +85,7 @@ func (d *decoder) structure(sv reflect.Value, t *shape.Type) error {
 		if f := t.MemberOf(name); f == nil || d.peek() == 'n' {
 			err = d.skip()
 		} else {
-			err = d.value(f.Settable(sv), f.Type)
+			err = d.member(sv, f)
 		}
 		if err != nil {
 			return err
@@ -88,14 +93,34 @@ func (d *decoder) structure(sv reflect.Value, t *shape.Type) error {
 	}
 }
 
+func (d *decoder) member(sv reflect.Value, f *shape.Field) error {
+	switch f.Type.Kind {
+	case shape.List:
+		return d.list(f.Settable(sv), f.Type, f.Most())
+	case shape.Map:
+		return d.mapping(f.Settable(sv), f.Type, f.Most())
+	case shape.Structure:
+		if err := d.room.Take(1, f.Type); err != nil {
+			return err
+		}
+	}
+	return d.value(f.Settable(sv), f.Type)
+}
+
+// unbounded is for lists and maps within others: only the room bounds them.
+const unbounded = math.MaxInt - 1
+
 func (d *decoder) value(v reflect.Value, t *shape.Type) error {
 	switch t.Kind {
 	case shape.Structure:
 		return d.structure(v, t)
 	case shape.List:
-		return d.list(v, t)
+		return d.list(v, t, unbounded)
 	case shape.Map:
-		return d.mapping(v, t)
+		return d.mapping(v, t, unbounded)
+	}
+	if t.Kind == shape.Blob {
+		return d.blob(v)
 	}
 	tok, err := d.scalar()
 	if err != nil {
@@ -127,11 +152,12 @@ func (tok token) isNumber() bool {
 	return tok.first == '-' || ('0' <= tok.first && tok.first <= '9')
 }
 
-func (d *decoder) list(v reflect.Value, t *shape.Type) error {
+// list reads up to one element more than most, and skips the rest.
+func (d *decoder) list(v reflect.Value, t *shape.Type, most int) error {
 	if c := d.peek(); c != '[' {
 		return d.mismatch(c, "a List")
 	}
-	v.Set(reflect.MakeSlice(v.Type(), 0, 4))
+	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
 	if err := d.enter(); err != nil {
 		return err
 	}
@@ -140,8 +166,14 @@ func (d *decoder) list(v reflect.Value, t *shape.Type) error {
 		if err != nil || !more {
 			return err
 		}
-		if n == v.Cap() {
-			v.Grow(n)
+		if n > most {
+			if err := d.skip(); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := d.grow(v, t); err != nil {
+			return err
 		}
 		v.SetLen(n + 1)
 		if err := d.value(v.Index(n), t.Elem); err != nil {
@@ -150,7 +182,21 @@ func (d *decoder) list(v reflect.Value, t *shape.Type) error {
 	}
 }
 
-func (d *decoder) mapping(v reflect.Value, t *shape.Type) error {
+// grow makes place for an element.
+func (d *decoder) grow(v reflect.Value, t *shape.Type) error {
+	if v.Len() < v.Cap() {
+		return nil
+	}
+	n := max(v.Len(), 4)
+	if err := d.room.Take(n, t.Elem); err != nil {
+		return err
+	}
+	v.Grow(n)
+	return nil
+}
+
+// mapping reads up to one entry more than most, and skips the rest.
+func (d *decoder) mapping(v reflect.Value, t *shape.Type, most int) error {
 	if c := d.peek(); c != '{' {
 		return d.mismatch(c, "a Map")
 	}
@@ -165,6 +211,15 @@ func (d *decoder) mapping(v reflect.Value, t *shape.Type) error {
 		}
 		name, err := d.name()
 		if err != nil {
+			return err
+		}
+		if v.Len() > most {
+			if err := d.skip(); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := errors.Join(d.room.Take(1, t.Key), d.room.Take(1, t.Elem)); err != nil {
 			return err
 		}
 		elem := reflect.New(t.Elem.Go).Elem()
@@ -182,8 +237,6 @@ func (d *decoder) setScalar(v reflect.Value, kind shape.Kind, tok token) error {
 			return d.mismatch(tok.first, "a String")
 		}
 		v.SetString(string(tok.text))
-	case shape.Blob:
-		return d.setBlob(v, tok)
 	case shape.Integer:
 		return d.setInteger(v, tok)
 	case shape.Float:
@@ -196,16 +249,20 @@ func (d *decoder) setScalar(v reflect.Value, kind shape.Kind, tok token) error {
 	return nil
 }
 
-// setBlob undoes base64 in place: it only shrinks.
-func (d *decoder) setBlob(v reflect.Value, tok token) error {
-	if tok.first != '"' {
-		return d.mismatch(tok.first, "a Blob")
+// blob undoes base64 in place: it only shrinks.
+func (d *decoder) blob(v reflect.Value) error {
+	if c := d.peek(); c != '"' {
+		return d.mismatch(c, "a Blob")
 	}
-	n, err := base64.StdEncoding.Decode(tok.text, tok.text)
+	text, err := d.base64()
+	if err != nil {
+		return err
+	}
+	n, err := base64.StdEncoding.Decode(text, text)
 	if err != nil {
 		return wire.SerializationException.Errorf("a Blob is not valid base64: %v", err)
 	}
-	v.SetBytes(tok.text[:n:n])
+	v.SetBytes(text[:n:n])
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package awsjson
 
 import (
-	"encoding/base64"
 	"math"
 	"reflect"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/segmentio/asm/base64"
 
 	"drey/wire/shape"
 )
@@ -50,9 +50,7 @@ func appendValue(b []byte, v reflect.Value, t *shape.Type) []byte {
 	case shape.String:
 		return AppendString(b, v.String())
 	case shape.Blob:
-		b = append(b, '"')
-		b = base64.StdEncoding.AppendEncode(b, v.Bytes())
-		return append(b, '"')
+		return appendBlob(b, v.Bytes())
 	case shape.Integer:
 		return strconv.AppendInt(b, v.Int(), 10)
 	case shape.Float:
@@ -63,6 +61,13 @@ func appendValue(b []byte, v reflect.Value, t *shape.Type) []byte {
 		return appendTime(b, v.Interface().(time.Time))
 	}
 	panic("awsjson: no encoding for " + t.Go.String())
+}
+
+func appendBlob(b, blob []byte) []byte {
+	n := base64.StdEncoding.EncodedLen(len(blob))
+	b = append(slices.Grow(b, n+2), '"')
+	base64.StdEncoding.Encode(b[len(b):len(b)+n], blob)
+	return append(b[:len(b)+n], '"')
 }
 
 func appendList(b []byte, v reflect.Value, t *shape.Type) []byte {

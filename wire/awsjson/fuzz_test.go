@@ -2,8 +2,11 @@ package awsjson_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -44,6 +47,31 @@ func FuzzOracle(f *testing.F) {
 		}
 		if len(got.Records) == len(want.Records) && in.StreamName != nil && !reflect.DeepEqual(got.StreamName, want.StreamName) {
 			t.Fatalf("%q was read as %q", body, *got.StreamName)
+		}
+	})
+}
+
+// FuzzBlob: base64 means what it means to encoding/base64, though it is undone in place and by other code.
+func FuzzBlob(f *testing.F) {
+	f.Add("aGVsbG8=")
+	f.Add(strings.Repeat("QUJD", 30) + "QQ==")
+	f.Add(strings.Repeat("QUJD", 30) + "Q.==")
+	f.Add(strings.Repeat("QUJD", 12) + "\n" + strings.Repeat("QUJD", 12))
+	f.Fuzz(func(t *testing.T, text string) {
+		if !utf8.ValidString(text) {
+			return
+		}
+		quoted, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, wrong := base64.StdEncoding.DecodeString(text)
+		var in kinesis.PutRecordInput
+		switch err := awsjson.Decode(slices.Concat([]byte(`{"Data":`), quoted, []byte(`,"PartitionKey":"k"}`)), &in); {
+		case (err != nil) != (wrong != nil):
+			t.Fatalf("%q: %v, and encoding/base64 says %v", text, err, wrong)
+		case err == nil && (!bytes.Equal(in.Data, want) || *in.PartitionKey != "k"):
+			t.Fatalf("%q was read as %q with key %q", text, in.Data, *in.PartitionKey)
 		}
 	})
 }

@@ -81,14 +81,9 @@ func (s *scanner) name() ([]byte, error) {
 
 // text takes a string and gives its content.
 func (s *scanner) text() ([]byte, error) {
-	start := s.at + 1
-	length := bytes.IndexByte(s.b[start:], '"')
-	if length < 0 {
-		s.at = len(s.b)
-		return nil, s.malformed("a string does not end")
-	}
-	content := s.b[start : start+length]
-	if bytes.IndexByte(content, '\\') >= 0 {
+	start, end := s.at+1, s.closing()
+	content := s.b[start:end]
+	if end == len(s.b) || bytes.IndexByte(content, '\\') >= 0 {
 		return s.escaped(start)
 	}
 	for i, c := range content {
@@ -97,8 +92,31 @@ func (s *scanner) text() ([]byte, error) {
 			return nil, s.malformed("a string holds a control character")
 		}
 	}
-	s.at = start + length + 1
+	s.at = end + 1
 	return content, nil
+}
+
+// base64 is text for a string whose decoder refuses what is no base64. It looks for the rest only: line ends, which
+// decoders of base64 pass over.
+func (s *scanner) base64() ([]byte, error) {
+	start, end := s.at+1, s.closing()
+	content := s.b[start:end]
+	if end == len(s.b) || bytes.IndexByte(content, '\\') >= 0 {
+		return s.escaped(start)
+	}
+	if bytes.IndexByte(content, '\n') >= 0 || bytes.IndexByte(content, '\r') >= 0 {
+		return nil, s.malformed("a string holds a control character")
+	}
+	s.at = end + 1
+	return content, nil
+}
+
+// closing is where the next quotation mark behind the one at at stands; the end if there is none.
+func (s *scanner) closing() int {
+	if n := bytes.IndexByte(s.b[s.at+1:], '"'); n >= 0 {
+		return s.at + 1 + n
+	}
+	return len(s.b)
 }
 
 var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}

@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"drey/wire"
+	"drey/wire/shape"
 )
 
 // Times says how a timestamp counts.
@@ -47,6 +48,7 @@ type reader struct {
 	b     []byte
 	times Times
 	depth int
+	room  shape.Room
 }
 
 func malformed(what string) error {

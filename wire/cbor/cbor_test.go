@@ -3,7 +3,10 @@ package cbor_test
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"reflect"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +16,7 @@ import (
 	"drey/model/kinesis"
 	"drey/wire"
 	"drey/wire/cbor"
+	"drey/wire/shape"
 )
 
 func TestDecodeWhatTheOracleWrites(t *testing.T) {
@@ -76,6 +80,67 @@ func TestMalformedBodies(t *testing.T) {
 		if err := cbor.Decode(raw, &in, cbor.Millis); !errors.Is(err, wire.SerializationException) {
 			t.Errorf("%s: got %v", body, err)
 		}
+	}
+}
+
+// sequence is a body whose one member is a list or map of so many items.
+func sequence(member string, open byte, items int, item func(i int) []byte) []byte {
+	body := append([]byte{0xa1, 0x60 | byte(len(member))}, member...)
+	body = append(body, open)
+	for i := range items {
+		body = append(body, item(i)...)
+	}
+	return append(body, 0xff)
+}
+
+func emptyMap(int) []byte { return []byte{0xa0} }
+
+// TestLongSequencesTakeLittle: what is beyond a legal length is not kept, and the refusal is that of the validation.
+func TestLongSequencesTakeLittle(t *testing.T) {
+	const many = 4 << 20
+	for name, c := range map[string]struct {
+		body []byte
+		in   any
+		want wire.ErrorCode
+		says string
+	}{
+		"List": {sequence("Records", 0x9f, many, emptyMap), &kinesis.PutRecordsInput{}, wire.ValidationException, "at 'records' failed to satisfy constraint: Member must have length less than or equal to 500"},
+		"Map": {sequence("Tags", 0xbf, 1<<18, func(i int) []byte { return fmt.Appendf(nil, "\x66%06x\x60", i) }), &kinesis.CreateStreamInput{},
+			wire.ValidationException, "at 'tags' failed to satisfy constraint: Member must have length less than or equal to 200"},
+		"NoLimit": {sequence("MetricData", 0x9f, many, emptyMap), &cloudwatch.PutMetricDataInput{}, wire.SerializationException, "too many empty values"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := cbor.Decode(c.body, c.in, cbor.Millis)
+			runtime.ReadMemStats(&after)
+			if took := after.TotalAlloc - before.TotalAlloc; took > uint64(40*len(c.body)) || c.want == wire.ValidationException && took > 1<<20 {
+				t.Errorf("%d bytes took %d", len(c.body), took)
+			}
+			if err == nil {
+				err = shape.Validate(c.in, wire.ValidationException)
+			}
+			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	var in kinesis.PutRecordsInput
+	body := append(sequence("Records", 0x9f, 600, emptyMap), 0)
+	if err := cbor.Decode(body, &in, cbor.Millis); !errors.Is(err, wire.SerializationException) {
+		t.Errorf("what is behind a long list is not read: %v", err)
+	}
+}
+
+// TestManyValuesWithoutALimit: what says something has room, however much it is.
+func TestManyValuesWithoutALimit(t *testing.T) {
+	in := cloudwatch.PutMetricDataInput{Namespace: new("N"), MetricData: make([]cloudwatch.MetricDatum, 100_000)}
+	for i := range in.MetricData {
+		in.MetricData[i] = cloudwatch.MetricDatum{MetricName: new("m"), Value: new(1.0), Timestamp: new(time.Unix(1636999825, 0))}
+	}
+	var got cloudwatch.PutMetricDataInput
+	if err := cbor.Decode(cbor.Encode(&in, cbor.Seconds), &got, cbor.Seconds); err != nil || len(got.MetricData) != len(in.MetricData) {
+		t.Errorf("%d values: %v", len(got.MetricData), err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package cbor
 
 import (
+	"errors"
 	"math"
 	"reflect"
 	"time"
@@ -16,7 +17,7 @@ func Decode(body []byte, v any, times Times) error {
 	if len(body) == 0 {
 		return nil
 	}
-	r := &reader{b: body, times: times}
+	r := &reader{b: body, times: times, room: shape.RoomFor(len(body))}
 	h, err := r.head()
 	if err != nil {
 		return err
@@ -69,10 +70,24 @@ func (r *reader) structure(h head, sv reflect.Value, t *shape.Type) error {
 		if vh.isNull() {
 			continue
 		}
-		if err := r.value(vh, f.Settable(sv), f.Type); err != nil {
+		if err := r.member(vh, sv, f); err != nil {
 			return err
 		}
 	}
+}
+
+func (r *reader) member(h head, sv reflect.Value, f *shape.Field) error {
+	switch f.Type.Kind {
+	case shape.List:
+		return r.list(h, f.Settable(sv), f.Type, f.Most())
+	case shape.Map:
+		return r.mapping(h, f.Settable(sv), f.Type, f.Most())
+	case shape.Structure:
+		if err := r.room.Take(1, f.Type); err != nil {
+			return err
+		}
+	}
+	return r.value(h, f.Settable(sv), f.Type)
 }
 
 func (r *reader) key() ([]byte, error) {
@@ -91,9 +106,9 @@ func (r *reader) value(h head, v reflect.Value, t *shape.Type) error {
 	case shape.Structure:
 		return r.structure(h, v, t)
 	case shape.List:
-		return r.list(h, v, t)
+		return r.list(h, v, t, unbounded)
 	case shape.Map:
-		return r.mapping(h, v, t)
+		return r.mapping(h, v, t, unbounded)
 	case shape.String:
 		return r.text(h, v)
 	case shape.Blob:
@@ -104,7 +119,11 @@ func (r *reader) value(h head, v reflect.Value, t *shape.Type) error {
 	return scalar(h, v, t.Kind)
 }
 
-func (r *reader) list(h head, v reflect.Value, t *shape.Type) error {
+// unbounded is for lists and maps within others: only the room bounds them.
+const unbounded = math.MaxInt - 1
+
+// list reads up to one element more than most, and skips the rest.
+func (r *reader) list(h head, v reflect.Value, t *shape.Type, most int) error {
 	if h.major != majorArray {
 		return mismatch(h, "a List")
 	}
@@ -112,18 +131,24 @@ func (r *reader) list(h head, v reflect.Value, t *shape.Type) error {
 		return err
 	}
 	defer r.leave()
-	v.Set(reflect.MakeSlice(v.Type(), 0, 4))
+	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
 	for n := uint64(0); ; n++ {
 		done, err := r.atBreak(h, n)
 		if err != nil || done {
 			return err
 		}
+		if v.Len() > most {
+			if err := r.skip(); err != nil {
+				return err
+			}
+			continue
+		}
 		eh, err := r.head()
 		if err != nil {
 			return err
 		}
-		if v.Len() == v.Cap() {
-			v.Grow(v.Len())
+		if err := r.grow(v, t); err != nil {
+			return err
 		}
 		v.SetLen(v.Len() + 1)
 		if err := r.value(eh, v.Index(v.Len()-1), t.Elem); err != nil {
@@ -132,7 +157,21 @@ func (r *reader) list(h head, v reflect.Value, t *shape.Type) error {
 	}
 }
 
-func (r *reader) mapping(h head, v reflect.Value, t *shape.Type) error {
+// grow makes place for an element.
+func (r *reader) grow(v reflect.Value, t *shape.Type) error {
+	if v.Len() < v.Cap() {
+		return nil
+	}
+	n := max(v.Len(), 4)
+	if err := r.room.Take(n, t.Elem); err != nil {
+		return err
+	}
+	v.Grow(n)
+	return nil
+}
+
+// mapping reads up to one entry more than most, and skips the rest.
+func (r *reader) mapping(h head, v reflect.Value, t *shape.Type, most int) error {
 	if h.major != majorMap {
 		return mismatch(h, "a Map")
 	}
@@ -150,8 +189,17 @@ func (r *reader) mapping(h head, v reflect.Value, t *shape.Type) error {
 		if err != nil {
 			return err
 		}
+		if v.Len() > most {
+			if err := r.skip(); err != nil {
+				return err
+			}
+			continue
+		}
 		eh, err := r.head()
 		if err != nil {
+			return err
+		}
+		if err := errors.Join(r.room.Take(1, t.Key), r.room.Take(1, t.Elem)); err != nil {
 			return err
 		}
 		elem := reflect.New(t.Elem.Go).Elem()

@@ -58,7 +58,10 @@ func (c *checker) fail(shown, rule string) {
 			at.WriteString(lowerFirst(s.member))
 		}
 	}
-	c.found = append(c.found, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: %s", shown, at.String(), rule))
+	if shown != "" {
+		shown += " "
+	}
+	c.found = append(c.found, fmt.Sprintf("Value %sat '%s' failed to satisfy constraint: %s", shown, at.String(), rule))
 }
 
 func (c *checker) structure(sv reflect.Value, t *Type) {
@@ -143,8 +146,11 @@ func (c *checker) length(n int, rule *constraint, t *Type, v reflect.Value) {
 	}
 }
 
-// shown is how a message repeats a value of the wrong length.
+// shown is how a message repeats a value of the wrong length; "" = not at all: structures may hold anything.
 func shown(v reflect.Value, t *Type) string {
+	if t.Elem != nil && t.Elem.Kind >= List {
+		return ""
+	}
 	switch t.Kind {
 	case Blob:
 		return fmt.Sprintf("'java.nio.HeapByteBuffer[pos=0 lim=%d cap=%[1]d]'", v.Len())

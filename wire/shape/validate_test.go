@@ -23,6 +23,8 @@ func TestMessagesAreAWSs(t *testing.T) {
 			"1 validation error detected: Value 'NEWEST' at 'shardIteratorType' failed to satisfy constraint: Member must satisfy enum value set: [AT_SEQUENCE_NUMBER, AFTER_SEQUENCE_NUMBER, TRIM_HORIZON, LATEST, AT_TIMESTAMP]"},
 		{&kinesis.PutRecordsInput{StreamName: new("s"), Records: []kinesis.PutRecordsRequestEntry{{Data: []byte{}, PartitionKey: new("")}}},
 			"1 validation error detected: Value '' at 'records.1.member.partitionKey' failed to satisfy constraint: Member must have length greater than or equal to 1"},
+		{&kinesis.PutRecordsInput{StreamName: new("s"), Records: []kinesis.PutRecordsRequestEntry{}},
+			"1 validation error detected: Value at 'records' failed to satisfy constraint: Member must have length greater than or equal to 1"},
 		{&kinesisanalyticsv2.StartApplicationInput{ApplicationName: new(strings.Repeat("a", 128))}, ""},
 	} {
 		got := ""

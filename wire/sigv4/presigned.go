@@ -47,6 +47,9 @@ func (v *Verifier) presigned(ctx context.Context, r *http.Request) (*Result, err
 	if !equal(signingKey(secret, sc), stringToSign(date, sc, request), q.Get("X-Amz-Signature")) {
 		return nil, SignatureDoesNotMatch.Errorf(mismatch)
 	}
+	if err := requireSigned(r, headers); err != nil {
+		return nil, err
+	}
 	res := &Result{Principal: p, Region: sc.region, Service: sc.service, Presigned: true}
 	return body(r, res, payload, nil)
 }

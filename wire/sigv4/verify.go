@@ -135,7 +135,9 @@ func (v *Verifier) checkSkew(signed time.Time, date string) error {
 	return nil
 }
 
-// requireSigned refuses requests whose host or Amazon headers are not covered: somebody could have changed them.
+// requireSigned refuses requests whose host or Amazon headers are not covered: somebody could have changed them, and the
+// holder of a presigned URL could do more with it than its signer meant. X-Amz-Content-Sha256 is covered in any case: its
+// value ends the canonical request.
 func requireSigned(r *http.Request, signed []string) error {
 	if !slices.Contains(signed, "host") && !slices.Contains(signed, ":authority") {
 		return SignatureDoesNotMatch.Errorf("'Host' must be a 'SignedHeader' in the AWS Authorization.")

@@ -91,6 +91,10 @@ func TestRefusals(t *testing.T) {
 		"ChangedPath":       {s3(func(r *http.Request) { r.URL.Path = "/b/other" }), sigv4.SignatureDoesNotMatch},
 		"ChangedQuery":      {s3(func(r *http.Request) { r.URL.RawQuery = "acl" }), sigv4.SignatureDoesNotMatch},
 		"AddedAmazonHeader": {s3(func(r *http.Request) { r.Header.Set("X-Amz-Acl", "public-read") }), sigv4.AccessDenied},
+		"AddedToPresigned":  {presigned(t, now, nil, func(r *http.Request) { r.Header.Set("X-Amz-Copy-Source", "/b/secret") }), sigv4.AccessDenied},
+		"ChangedInPresigned": {presigned(t, now, http.Header{"X-Amz-Copy-Source": {"/b/meant"}}, func(r *http.Request) {
+			r.Header.Set("X-Amz-Copy-Source", "/b/secret")
+		}), sigv4.SignatureDoesNotMatch},
 		"UnknownKey": {s3(func(r *http.Request) {
 			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "AKIDEXAMPLE", "AKIDOTHER", 1))
 		}), sigv4.InvalidClientTokenID},
@@ -106,26 +110,48 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// presigned is a PUT with what AWS's own SDK signs into a URL and leaves for the holder to send.
+func presigned(t *testing.T, at time.Time, headers http.Header, change func(*http.Request)) *http.Request {
+	t.Helper()
+	r := httptest.NewRequest("PUT", "http://h/b/k?X-Amz-Expires=60", nil)
+	for name, values := range headers {
+		r.Header[name] = values
+	}
+	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
+	u, signed, err := signer.PresignHTTP(context.Background(), creds, r, "UNSIGNED-PAYLOAD", "s3", "us-east-1", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = httptest.NewRequest("PUT", u, nil)
+	for name, values := range signed {
+		r.Header[name] = values
+	}
+	if change != nil {
+		change(r)
+	}
+	return r
+}
+
 func TestPresigned(t *testing.T) {
-	presign := func(at time.Time) *http.Request {
-		r := httptest.NewRequest("GET", "http://h/b/k?X-Amz-Expires=60", nil)
-		signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
-		u, _, err := signer.PresignHTTP(context.Background(), creds, r, "UNSIGNED-PAYLOAD", "s3", "us-east-1", at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return httptest.NewRequest("GET", u, nil)
-	}
-	if err := readAll(presign(now.Add(-59 * time.Second))); err != nil {
-		t.Error(err)
-	}
-	if err := readAll(presign(now.Add(-61 * time.Second))); !errors.Is(err, sigv4.AccessDenied) {
-		t.Errorf("expired: got %v", err)
-	}
-	r := presign(now)
-	r.URL.Path = "/b/other"
-	if err := readAll(r); !errors.Is(err, sigv4.SignatureDoesNotMatch) {
-		t.Errorf("other key: got %v", err)
+	for name, c := range map[string]struct {
+		r    *http.Request
+		want error
+	}{
+		"InTime":       {presigned(t, now.Add(-59*time.Second), nil, nil), nil},
+		"Expired":      {presigned(t, now.Add(-61*time.Second), nil, nil), sigv4.AccessDenied},
+		"OtherKey":     {presigned(t, now, nil, func(r *http.Request) { r.URL.Path = "/b/other" }), sigv4.SignatureDoesNotMatch},
+		"SignedHeader": {presigned(t, now, http.Header{"X-Amz-Copy-Source": {"/b/meant"}}, nil), nil},
+		"PayloadHash":  {presigned(t, now, nil, func(r *http.Request) { r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD") }), nil},
+		"OtherHeaders": {presigned(t, now, nil, func(r *http.Request) {
+			r.Header.Set("Content-Type", "text/plain")
+			r.Header.Set("X-Amzn-Trace-Id", "Root=1")
+		}), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := readAll(c.r); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
 	}
 }
 
@@ -141,6 +167,11 @@ func TestPresignedV2(t *testing.T) {
 	r.URL.Path = "/b/other"
 	if _, err := v.Verify(context.Background(), r); !errors.Is(err, sigv4.SignatureDoesNotMatch) {
 		t.Errorf("other key: got %v", err)
+	}
+	r.URL.Path = "/b/k"
+	r.Header.Set("X-Amz-Copy-Source", "/b/secret")
+	if _, err := v.Verify(context.Background(), r); !errors.Is(err, sigv4.SignatureDoesNotMatch) {
+		t.Errorf("added header: got %v", err)
 	}
 }
 

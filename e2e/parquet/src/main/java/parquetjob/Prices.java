@@ -11,13 +11,22 @@ import org.apache.flink.formats.parquet.avro.AvroParquetReaders;
 import org.apache.flink.formats.parquet.avro.AvroParquetWriters;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.filesystem.OutputFileConfig;
+import org.apache.flink.table.api.EnvironmentSettings;
+import org.apache.flink.table.api.TableEnvironment;
 
-/** A bounded job: prices into Parquet files on S3, or, if its properties name those, from there into lines of text. */
+/** A bounded job: prices into Parquet files on S3, or, if its properties name those, from there into lines of text; or statements of SQL. */
 public final class Prices {
     private Prices() {}
 
     public static void main(String[] args) throws Exception {
         Properties properties = KinesisAnalyticsRuntime.getApplicationProperties().get("prices");
+        if (properties.containsKey("sql")) {
+            TableEnvironment tables = TableEnvironment.create(EnvironmentSettings.inBatchMode());
+            for (String statement : properties.getProperty("sql").split(";")) {
+                tables.executeSql(statement);
+            }
+            return;
+        }
         String from = properties.getProperty("from");
         Path to = new Path(properties.getProperty("to"));
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();

@@ -53,7 +53,7 @@ public final class Libraries {
             readers.add(new Reader(stream, fanOut, kinesis, leases, metrics));
         }
         for (Reader r : readers) {
-            r.await(told.size(), 90);
+            r.await(told.size(), 180);
         }
         readers.get(0).check(told, readers.get(1));
         readers.get(1).check(told, readers.get(0));

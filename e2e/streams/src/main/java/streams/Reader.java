@@ -70,7 +70,7 @@ final class Reader {
         if (!order.keySet().stream().allMatch(key -> order.get(key).equals(other.order.get(key)))) {
             throw new IllegalStateException(name + " and " + other.name + " got records in different orders");
         }
-        if (inside < got / 2) {
+        if (inside < got / 10) {
             throw new IllegalStateException(name + ": of " + got + " records only " + inside + " came inside of others");
         }
     }

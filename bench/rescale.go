@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	flink "github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// rescale takes the running application to another parallelism, and gives how long not all tasks of a job ran, at a stretch. An
+// update that says where to restore from is a stop with a savepoint and a restart; any other is done in place.
+func (s *server) rescale(ctx context.Context, parallelism int, inPlace bool) (gap time.Duration, err error) {
+	d, err := s.flink.DescribeApplication(ctx, &flink.DescribeApplicationInput{ApplicationName: aws.String(application)})
+	if err != nil {
+		return 0, err
+	}
+	in := &flink.UpdateApplicationInput{
+		ApplicationName: aws.String(application), CurrentApplicationVersionId: d.ApplicationDetail.ApplicationVersionId,
+		ApplicationConfigurationUpdate: &types.ApplicationConfigurationUpdate{FlinkApplicationConfigurationUpdate: &types.FlinkApplicationConfigurationUpdate{
+			ParallelismConfigurationUpdate: &types.ParallelismConfigurationUpdate{ConfigurationTypeUpdate: types.ConfigurationTypeCustom, ParallelismUpdate: aws.Int32(int32(parallelism))},
+		}},
+	}
+	if !inPlace {
+		in.RunConfigurationUpdate = &types.RunConfigurationUpdate{ApplicationRestoreConfiguration: &types.ApplicationRestoreConfiguration{
+			ApplicationRestoreType: types.ApplicationRestoreTypeRestoreFromLatestSnapshot,
+		}}
+	}
+	stop, longest := make(chan struct{}), make(chan time.Duration, 1)
+	go func() { longest <- s.standstill(stop) }()
+	out, err := s.flink.UpdateApplication(ctx, in)
+	if err == nil {
+		err = s.awaitSuccess(ctx, out.OperationId)
+	}
+	close(stop)
+	return <-longest, err
+}
+
+func (s *server) awaitSuccess(ctx context.Context, operation *string) error {
+	return poll(ctx, 100*time.Millisecond, 3*time.Minute, func() (bool, error) {
+		d, err := s.flink.DescribeApplicationOperation(ctx, &flink.DescribeApplicationOperationInput{ApplicationName: aws.String(application), OperationId: operation})
+		if err != nil {
+			return false, err
+		}
+		info := d.ApplicationOperationInfoDetails
+		if info.OperationStatus == types.OperationStatusFailed {
+			return false, fmt.Errorf("the operation failed: %s", aws.ToString(info.OperationFailureDetails.ErrorInfo.ErrorString))
+		}
+		return info.OperationStatus == types.OperationStatusSuccessful, nil
+	})
+}
+
+// standstill asks Flink all the time whether all tasks of a job run.
+func (s *server) standstill(stop <-chan struct{}) (longest time.Duration) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	up := time.Now()
+	for {
+		select {
+		case <-stop:
+			return longest
+		case <-tick.C:
+		}
+		if s.allTasksRun() {
+			up = time.Now()
+		}
+		longest = max(longest, time.Since(up))
+	}
+}
+
+// allTasksRun is false while nobody answers.
+func (s *server) allTasksRun() bool {
+	found, err := filepath.Glob(filepath.Join(s.data, "clusters", "*", "cluster.json"))
+	if err != nil || len(found) != 1 {
+		return false
+	}
+	var plan struct{ RESTPort int }
+	if raw, err := os.ReadFile(found[0]); err != nil || json.Unmarshal(raw, &plan) != nil {
+		return false
+	}
+	resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/jobs/overview", plan.RESTPort))
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Jobs []struct {
+			State string
+			Tasks struct{ Total, Running int }
+		}
+	}
+	if json.NewDecoder(resp.Body).Decode(&answer) != nil {
+		return false
+	}
+	for _, j := range answer.Jobs {
+		if j.State == "RUNNING" && j.Tasks.Total > 0 && j.Tasks.Running == j.Tasks.Total {
+			return true
+		}
+	}
+	return false
+}
+
+// replaceCode gives the stopped application another jar.
+func (s *server) replaceCode(ctx context.Context, jar string) error {
+	if err := s.upload(ctx, s3.NewFromConfig(s.config(), func(o *s3.Options) { o.UsePathStyle = true }), jar); err != nil {
+		return err
+	}
+	_, err := s.flink.UpdateApplication(ctx, &flink.UpdateApplicationInput{
+		ApplicationName: aws.String(application), CurrentApplicationVersionId: aws.Int64(1),
+		ApplicationConfigurationUpdate: &types.ApplicationConfigurationUpdate{ApplicationCodeConfigurationUpdate: &types.ApplicationCodeConfigurationUpdate{
+			CodeContentUpdate: &types.CodeContentUpdate{S3ContentLocationUpdate: &types.S3ContentLocationUpdate{FileKeyUpdate: aws.String("app.jar")}},
+		}},
+	})
+	return err
+}
+
+// rescaling prints how long a change of the parallelism, up and down, stops the processing, in place and by a restart. The job is
+// a small one without connectors: what these need to leave a stream and to join it is the same in both ways.
+func (s *server) rescaling(ctx context.Context, jar string, rounds int) error {
+	if err := s.replaceCode(ctx, jar); err != nil {
+		return err
+	}
+	if err := s.run(ctx); err != nil {
+		return err
+	}
+	if _, err := s.rescale(ctx, 1, true); err != nil {
+		return err
+	}
+	for _, to := range []int{2, 1} {
+		var inPlace, restart []time.Duration
+		for range rounds {
+			for _, way := range []struct {
+				inPlace bool
+				gaps    *[]time.Duration
+			}{{true, &inPlace}, {false, &restart}} {
+				gap, err := s.rescale(ctx, to, way.inPlace)
+				if err != nil {
+					return err
+				}
+				*way.gaps = append(*way.gaps, gap)
+				if _, err := s.rescale(ctx, 3-to, true); err != nil {
+					return err
+				}
+			}
+		}
+		fmt.Printf("gap, parallelism %d → %d  %6.2f s    stopped with a savepoint and restarted %.2f s (medians)\n", 3-to, to, median(inPlace).Seconds(), median(restart).Seconds())
+		if _, err := s.rescale(ctx, to, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
