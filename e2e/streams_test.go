@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"golang.org/x/sync/errgroup"
+
+	"drey/edge/edgetest"
 )
 
 // streams is AWS's SDK for Go at the server, over HTTP/1.1 or HTTP/2.
@@ -25,7 +27,7 @@ func (s *server) streams(http2 bool) *kinesis.Client {
 	transport.Protocols.SetUnencryptedHTTP2(http2)
 	s.t.Cleanup(transport.CloseIdleConnections)
 	return kinesis.New(kinesis.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String("http://" + s.listen), HTTPClient: &http.Client{Transport: transport},
+		Region: "us-east-1", BaseEndpoint: aws.String("http://" + s.listen), HTTPClient: edgetest.Client{Client: &http.Client{Transport: transport}},
 		Credentials: credentials.NewStaticCredentialsProvider(s.getenv("AWS_ACCESS_KEY_ID"), s.getenv("AWS_SECRET_ACCESS_KEY"), ""),
 	})
 }

@@ -2,6 +2,7 @@ package kinesis
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 func client(t *testing.T, s *Service) *kinesis.Client {
 	url := edgetest.Serve(t, wire.NewService(model.Model, model.Ops(s), s.Access))
 	return kinesis.New(kinesis.Options{
-		Region: edgetest.Region, BaseEndpoint: &url,
+		Region: edgetest.Region, BaseEndpoint: &url, HTTPClient: edgetest.Client{Client: http.DefaultClient},
 		Credentials: credentials.NewStaticCredentialsProvider(edgetest.AccessKeyID, edgetest.SecretAccessKey, ""),
 	})
 }

@@ -3,6 +3,7 @@ package kinesis
 import (
 	"bytes"
 	"errors"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,7 +24,7 @@ func strictClient(t *testing.T, edit ...func(*Config)) *kinesis.Client {
 	s := open(t, t.TempDir(), append(edit, func(c *Config) { c.Limits = true })...)
 	url := edgetest.Serve(t, wire.NewService(model.Model, s.Ops(), s.Access))
 	return kinesis.New(kinesis.Options{
-		Region: edgetest.Region, BaseEndpoint: &url, RetryMaxAttempts: 1,
+		Region: edgetest.Region, BaseEndpoint: &url, HTTPClient: edgetest.Client{Client: http.DefaultClient}, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(edgetest.AccessKeyID, edgetest.SecretAccessKey, ""),
 	})
 }

@@ -1,11 +1,9 @@
 package logs
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -39,24 +37,10 @@ func clientOf(t *testing.T, w *world) *client {
 		return new(net.Dialer).DialContext(ctx, network, strings.TrimPrefix(url, "http://"))
 	}
 	c := &client{t: t, w: w, ctx: t.Context(), config: aws.Config{Region: edgetest.Region, BaseEndpoint: &url, RetryMaxAttempts: 1,
-		HTTPClient:  unhurried{&http.Client{Transport: &http.Transport{DialContext: dial}}},
+		HTTPClient:  edgetest.Client{Client: &http.Client{Transport: &http.Transport{DialContext: dial}}},
 		Credentials: credentials.NewStaticCredentialsProvider(edgetest.AccessKeyID, edgetest.SecretAccessKey, "")}}
 	c.Client = cloudwatchlogs.NewFromConfig(c.config)
 	return c
-}
-
-// unhurried sends a copy of each body. The SDK closes its own as soon as the answer begins, and when net/http has not yet
-// looked for its end, that ends the connection, and with it an event stream (smithy-go 1.28.9).
-type unhurried struct{ *http.Client }
-
-func (u unhurried) Do(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	r = r.Clone(r.Context())
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return u.Client.Do(r)
 }
 
 // refused checks the code of an error and a part of its message.
