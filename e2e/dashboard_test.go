@@ -126,3 +126,30 @@ func (s *server) render(link string) (string, error) {
 	}
 	return string(page), nil
 }
+
+// hidesItsToken looks for the token that gets credentials of the application's role, in whatever its processes have written.
+func (a application) hidesItsToken() {
+	a.t.Helper()
+	arn := "arn:aws:kinesisanalytics:us-east-1:123456789012:application/" + a.name
+	token := []byte(base64.RawURLEncoding.EncodeToString([]byte(arn)) + ".") // as it begins
+	read, found := 0, regexp.MustCompile(`Loading configuration property: metrics\.reporter\.influx\.db, [0-9a-f]{64}`)
+	logs, err := filepath.Glob(filepath.Join(a.data, "clusters", "*", "log", "*"))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	for _, file := range logs {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		if bytes.Contains(body, token) {
+			a.t.Errorf("%s holds the token", file)
+		}
+		if found.Match(body) {
+			read++
+		}
+	}
+	if read == 0 {
+		a.t.Error("no log shows the configuration")
+	}
+}
