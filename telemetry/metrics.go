@@ -47,6 +47,7 @@ type Container struct {
 type Application struct {
 	Account, Region, Name string
 	MetricsLevel          string // APPLICATION (also ""), TASK, OPERATOR or PARALLELISM
+	Flink2                bool   // its Flink is 2.0 or later
 	// Containers measures the TaskManagers; nil = not measured. It is called twice a minute, never at the same time.
 	Containers func(context.Context) ([]Container, error)
 }
@@ -297,7 +298,7 @@ func process(l line) string { return l.tags["host"] + "/" + l.tags["tm_id"] }
 // value computes what the metric has in this line.
 func (p *reporter) value(m *metric, l line, whole map[string]float64) (float64, bool) {
 	v, ok := l.fields[m.field]
-	if !ok {
+	if !ok || m.flink2 && !p.app.Flink2 {
 		return 0, false
 	}
 	if m.divisor != "" {
