@@ -55,7 +55,7 @@ type Application struct {
 // Facts are what the keeper of an application knows and Flink's reports do not tell.
 type Facts struct {
 	DownSince time.Time // since when the job is not running; zero = it runs
-	Restarts  int       // how often the job was submitted anew after its JobManager died
+	Restarts  int       // how often the job was submitted anew after its JobManager died, less what Flink counts and is none
 	KPUs      int       // in use, the one of orchestration included; 0 = not known
 }
 
@@ -308,7 +308,7 @@ func (p *reporter) value(m *metric, l line, whole map[string]float64) (float64, 
 		v *= m.scale
 	}
 	if m.restarts {
-		v += float64(p.facts.Restarts)
+		v = max(0, v+float64(p.facts.Restarts)) // Flink may not have counted yet what is not to count
 	}
 	if m.up && !p.facts.DownSince.IsZero() {
 		v = 0
