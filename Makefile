@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: demo test bench bench-kinesis lint generate coverage-api help
+.PHONY: demo test bench bench-kinesis bench-scaling lint generate coverage-api help
 
 PROJECTS := examples/order-processor e2e/jars e2e/kafka e2e/parquet e2e/relay e2e/streams
 MVN := mvn --quiet --batch-mode --no-transfer-progress
@@ -17,7 +17,7 @@ test: ## every test: Go, Java, and the real AWS CLI against real Flink (about ha
 	$(MVN) -f e2e/relay/flink-1.15.xml package
 	go test -count=1 -timeout=45m ./...
 
-bench: ## time from StartApplication to all tasks running, beside stock Flink; readiness and idle memory of the server
+bench: ## time to all tasks running, beside stock Flink; readiness and idle memory of the server; the gap of a rescaling
 	@scripts/setup.sh
 	$(MVN) -f examples/order-processor/pom.xml package -DskipTests
 	go run ./bench
@@ -26,6 +26,9 @@ bench-kinesis: ## Kinesis beside kinesalite and kinesis-local: rates, latencies,
 	@scripts/setup.sh bench
 	npm ci --prefix bench/kinesis --no-audit --no-fund --loglevel=error
 	go run ./bench/kinesis $(ARGS)
+
+bench-scaling: ## the rules of automatic scaling against curves of load, in a model
+	go run ./bench/scaling
 
 lint: ## format, vet, staticcheck, and the rules of the house
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "run gofmt -w on these files"; exit 1; }

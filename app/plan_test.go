@@ -178,6 +178,11 @@ func observe(o *app.Observed, word string) error {
 		o.TaskManagers = 1
 	case "answers":
 		o.JobManager, o.TaskManagers, o.Answers, o.Slots = true, 1, true, 1
+	case "hot": // for long enough
+		o.Scaling = &app.Scaling{Rule: app.Rule{Minute: time.Minute, Up: 75, UpFor: 1, DownFor: 1}, Load: []app.Load{{At: now.Truncate(time.Minute).Add(-time.Minute), CPU: 80}}}
+		o.Limits = app.Limits{Current: 1, Floor: 1, Ceiling: 8}
+	case "dry-run":
+		o.Scaling.Policy.DryRun = true
 	case "slots":
 		n, err := strconv.Atoi(value)
 		if err != nil {

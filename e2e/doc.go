@@ -12,11 +12,11 @@
 //	Manage application backups using snapshots: TestState, TestVersions
 //	Import and export enhanced snapshots: TestSnapshotsToAndFromPlainFlink
 //	In-place version upgrades for Apache Flink: TestRuntimes, TestFlink2, TestEveryRuntime
-//	Implement application scaling: TestState, TestRescaleInPlace
+//	Implement application scaling: TestState, TestRescaleInPlace, TestAutoScaling
 //	Use the Apache Flink Dashboard: TestDashboard
 //	Understand application resources: TestFullDisk
 //	Security in Amazon Managed Service for Apache Flink: TestWrongCredentials, TestSkewedClock, TestMalformedBodies, TestTruncatedChunks
-//	Logging and monitoring: TestTailFollows, TestCrashLoops, TestConfigurationWins, TestLogsActOnWhatArrives
+//	Logging and monitoring: TestTailFollows, TestCrashLoops, TestConfigurationWins, TestLogsActOnWhatArrives, TestAlarmsPage
 //	Use system rollback: TestVersions
 //	Troubleshoot: TestCodeThatFails, TestCrashLoops, TestWrongMoment
 //	API reference, and its clients: TestClients, TestTerraformAround, TestTerraformApplication, TestTerraformStart

@@ -87,6 +87,9 @@ func (l *loop) resize(ctx context.Context, a *app.Application, s sight) error {
 	}
 	now := l.Now()
 	return l.store(ctx, a, func(_ *appdb.Tx, a *app.Application) error {
+		if !a.Operation.Rescale.Asked {
+			a.Run.Rescaled++
+		}
 		a.Operation.Rescale.Asked, a.Operation.StepFrom = true, now
 		return nil
 	})
@@ -99,7 +102,12 @@ func (l *loop) revert(ctx context.Context, a *app.Application, s sight, failure 
 			return err
 		}
 	}
-	return l.note(ctx, a, app.Step{Kind: app.Finish, Error: failure})
+	return l.store(ctx, a, func(tx *appdb.Tx, a *app.Application) error {
+		if a.Run != nil {
+			a.Run.Rescaled-- // Flink did not restart it
+		}
+		return l.finish(tx, a, failure)
+	})
 }
 
 // release lets the TaskManagers without tasks go, and keeps the others whatever their number.
@@ -121,10 +129,6 @@ func (l *loop) release(ctx context.Context, a *app.Application, s sight) error {
 
 // adopt notes that the job has the parallelism that the operation is for.
 func adopt(a *app.Application, now time.Time) {
-	r := a.Operation.Rescale
-	if r.Asked {
-		a.Run.Rescaled++
-	}
-	a.Run.Version, a.Run.Parallelism, a.Run.Reached, a.Run.LastError = a.Version.ID, r.To, now, ""
+	a.Run.Version, a.Run.Parallelism, a.Run.Reached, a.Run.LastError = a.Version.ID, a.Operation.Rescale.To, now, ""
 	a.Operation.StepFrom = now
 }

@@ -47,6 +47,7 @@ type Container struct {
 type Application struct {
 	Account, Region, Name string
 	MetricsLevel          string // APPLICATION (also ""), TASK, OPERATOR or PARALLELISM
+	Flink2                bool   // its Flink is 2.0 or later
 	// Containers measures the TaskManagers; nil = not measured. It is called twice a minute, never at the same time.
 	Containers func(context.Context) ([]Container, error)
 }
@@ -54,7 +55,7 @@ type Application struct {
 // Facts are what the keeper of an application knows and Flink's reports do not tell.
 type Facts struct {
 	DownSince time.Time // since when the job is not running; zero = it runs
-	Restarts  int       // how often the job was submitted anew after its JobManager died
+	Restarts  int       // how often the job was submitted anew after its JobManager died, less what Flink counts and is none
 	KPUs      int       // in use, the one of orchestration included; 0 = not known
 }
 
@@ -297,7 +298,7 @@ func process(l line) string { return l.tags["host"] + "/" + l.tags["tm_id"] }
 // value computes what the metric has in this line.
 func (p *reporter) value(m *metric, l line, whole map[string]float64) (float64, bool) {
 	v, ok := l.fields[m.field]
-	if !ok {
+	if !ok || m.flink2 && !p.app.Flink2 {
 		return 0, false
 	}
 	if m.divisor != "" {
@@ -307,7 +308,7 @@ func (p *reporter) value(m *metric, l line, whole map[string]float64) (float64, 
 		v *= m.scale
 	}
 	if m.restarts {
-		v += float64(p.facts.Restarts)
+		v = max(0, v+float64(p.facts.Restarts)) // Flink may not have counted yet what is not to count
 	}
 	if m.up && !p.facts.DownSince.IsZero() {
 		v = 0

@@ -41,6 +41,8 @@ var (
 	byStream      = scope{application, []scopeDimension{{"Id", "stream"}, {"Flow", "=Input"}}}
 	byShard       = scope{parallelism, []scopeDimension{{"Id", "stream"}, {"Flow", "=Input"}, {"ShardId", "shardId"}}}
 	byTopic       = scope{application, []scopeDimension{{"Id", "topic"}, {"Flow", "=Input"}}}
+	byHost        = scope{application, []scopeDimension{{"Flow", "=Input"}, {"Host", "host"}}}
+	byWorker      = scope{application, []scopeDimension{{"Flow", "=Input"}, {"Host", "host"}, {"tm_id", "tm_id"}}}
 	byPartition   = scope{parallelism, []scopeDimension{{"Id", "topic"}, {"Flow", "=Input"}, {"Partition", "partition"}}}
 
 	onlyApplication = []scope{byApplication}
@@ -72,6 +74,7 @@ type metric struct {
 
 	restarts bool // counts restarts of the JobManager too, which its own counter forgets
 	up       bool // 0 while the job is down
+	flink2   bool // published from Flink 2 on, though earlier ones may have it
 }
 
 const (
@@ -87,9 +90,18 @@ var metrics = []metric{
 	{from: job + "uptime", field: "value", name: "uptime", unit: milliseconds, minute: snapshots, scopes: onlyApplication, up: true},
 	{from: job + "fullRestarts", field: "value", name: "fullRestarts", unit: count, minute: snapshots, scopes: onlyApplication, restarts: true},
 	{from: job + "numRestarts", field: "value", name: "numRestarts", unit: count, minute: snapshots, scopes: onlyApplication, restarts: true},
+	{from: job + "runningTime", field: "value", name: "runningTime", unit: milliseconds, minute: snapshots, scopes: onlyApplication, flink2: true},
+	{from: job + "restartingTime", field: "value", name: "restartingTime", unit: milliseconds, minute: snapshots, scopes: onlyApplication, flink2: true},
+	{from: job + "failingTime", field: "value", name: "failingTime", unit: milliseconds, minute: snapshots, scopes: onlyApplication, flink2: true},
+	{from: job + "cancellingTime", field: "value", name: "cancellingTime", unit: milliseconds, minute: snapshots, scopes: onlyApplication, flink2: true},
 	{from: job + "numberOfFailedCheckpoints", field: "value", name: "numberOfFailedCheckpoints", unit: count, minute: snapshots, scopes: onlyApplication},
 	{from: job + "lastCheckpointDuration", field: "value", name: "lastCheckpointDuration", unit: milliseconds, minute: snapshots, scopes: onlyApplication},
 	{from: job + "lastCheckpointSize", field: "value", name: "lastCheckpointSize", unit: bytesUnit, minute: snapshots, scopes: onlyApplication},
+
+	{from: "jobmanager_Status_FileDescriptor_Max", field: "value", name: "jobmanagerFileDescriptorsMax", unit: count, minute: once, scopes: []scope{byHost}, flink2: true},
+	{from: "jobmanager_Status_FileDescriptor_Open", field: "value", name: "jobmanagerFileDescriptorsOpen", unit: count, minute: once, scopes: []scope{byHost}, flink2: true},
+	{from: tm + "FileDescriptor_Max", field: "value", name: "taskmanagerFileDescriptorsMax", unit: count, minute: once, scopes: []scope{byWorker}, flink2: true},
+	{from: tm + "FileDescriptor_Open", field: "value", name: "taskmanagerFileDescriptorsOpen", unit: count, minute: once, scopes: []scope{byWorker}, flink2: true},
 
 	{from: tm + "JVM_CPU_Load", field: "value", name: "cpuUtilization", unit: percent, minute: once, scopes: onlyApplication, scale: 100},
 	{from: tm + "JVM_Memory_Heap_Used", field: "value", name: "heapMemoryUtilization", unit: percent, minute: once, scopes: onlyApplication, scale: 100, divisor: tm + "JVM_Memory_Heap_Max"},

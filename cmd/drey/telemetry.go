@@ -78,7 +78,7 @@ func (o *observer) Watch(a *app.Application, reporter string, r driver.Report) {
 	o.mu.Unlock()
 	c := a.Version.Configuration
 	o.receiver.Register(reporter, telemetry.Application{
-		Account: a.Account, Region: a.Region, Name: a.Name, MetricsLevel: c.Monitoring.Metrics, Containers: o.containers(a),
+		Account: a.Account, Region: a.Region, Name: a.Name, MetricsLevel: c.Monitoring.Metrics, Flink2: strings.HasPrefix(c.Runtime, "FLINK-2"), Containers: o.containers(a),
 	})
 	const orchestration = 1 // KPU, beside those that run tasks (developer guide, "Metrics and dimensions")
 	o.receiver.Observe(reporter, telemetry.Facts{DownSince: a.Run.DownSince, Restarts: a.Run.Resumed - a.Run.Rescaled, KPUs: a.Workers() + orchestration})
