@@ -23,6 +23,7 @@ type createOptions struct {
 	role               string // default "app", made with makeRole
 	runtime            string // default FLINK-1_18
 	checkpointInterval time.Duration
+	metrics            string // MetricsLevel; default APPLICATION
 	groups             map[string]map[string]string
 }
 
@@ -57,11 +58,18 @@ func (o createOptions) configuration(key string) string {
 			"CodeContentType": "ZIPFILE",
 		},
 	}
+	flink := map[string]any{}
 	if o.checkpointInterval > 0 {
-		c["FlinkApplicationConfiguration"] = map[string]any{"CheckpointConfiguration": map[string]any{
+		flink["CheckpointConfiguration"] = map[string]any{
 			"ConfigurationType": "CUSTOM", "CheckpointingEnabled": true,
 			"CheckpointInterval": o.checkpointInterval.Milliseconds(), "MinPauseBetweenCheckpoints": 0,
-		}}
+		}
+	}
+	if o.metrics != "" {
+		flink["MonitoringConfiguration"] = map[string]any{"ConfigurationType": "CUSTOM", "MetricsLevel": o.metrics, "LogLevel": "INFO"}
+	}
+	if len(flink) > 0 {
+		c["FlinkApplicationConfiguration"] = flink
 	}
 	if groups != nil {
 		c["EnvironmentProperties"] = map[string]any{"PropertyGroups": groups}

@@ -98,3 +98,29 @@ func TestRescaleInPlace(t *testing.T) {
 		t.Errorf("rescaling counts as %v restarts", stops)
 	}
 }
+
+// TestEveryRuntimeRescales a running job that counts: it stays the same job, and counts on.
+func TestEveryRuntimeRescales(t *testing.T) {
+	for _, runtime := range []string{"FLINK-1_19", "FLINK-1_20", "FLINK-2_2", "FLINK-2_3"} {
+		t.Run(runtime, func(t *testing.T) {
+			installRuntimes(t, runtime)
+			s := serve(t)
+			s.makeRole("app")
+			a := s.create("counting", createOptions{jar: jar("test-portable.jar"), runtime: runtime, checkpointInterval: time.Hour})
+			a.run()
+			a.passes(2*slack, time.Time{})
+			job := s.runningJob()
+			for _, parallelism := range []int{2, 1} {
+				_, n := a.counts(time.Time{})
+				began := time.Now()
+				if status, reason := a.ended(a.rescale(parallelism)); status != "SUCCESSFUL" || s.runningJob() != job {
+					t.Fatalf("the operation is %s: %s; or another job runs", status, reason)
+				}
+				if got := s.vertex("Counter"); got != parallelism {
+					t.Errorf("the counter has the parallelism %d, expected %d", got, parallelism)
+				}
+				a.goesOn(n, began)
+			}
+		})
+	}
+}

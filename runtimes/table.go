@@ -96,15 +96,15 @@ var (
 
 // The adaptive scheduler, from where resource requirements can be changed (Flink documentation, "Elastic Scaling"). It never runs
 // a job with fewer slots than wanted, waits for them as long as the keeper does, and takes another parallelism at once: the
-// keeper has taken a checkpoint before it says so. Durations are spelled as Flink itself does: from 2.0 on it compares the texts to
+// keeper has taken a checkpoint before it says so. Values are spelled as Flink itself does: from 2.0 on it compares the texts to
 // tell what a program has changed. Batch jobs get another scheduler from Flink itself.
 var (
 	adaptive = map[string]string{
-		"jobmanager.scheduler": "adaptive", "jobmanager.adaptive-scheduler.resource-wait-timeout": "365 d",
+		"jobmanager.scheduler": "Adaptive", "jobmanager.adaptive-scheduler.resource-wait-timeout": "365 d",
 		"jobmanager.adaptive-scheduler.resource-stabilization-timeout": "365 d", "jobmanager.adaptive-scheduler.scaling-interval.min": "0 ms",
 	}
 	adaptive20 = map[string]string{
-		"jobmanager.scheduler": "adaptive", "jobmanager.adaptive-scheduler.submission.resource-wait-timeout": "365 d",
+		"jobmanager.scheduler": "Adaptive", "jobmanager.adaptive-scheduler.submission.resource-wait-timeout": "365 d",
 		"jobmanager.adaptive-scheduler.submission.resource-stabilization-timeout": "365 d",
 		"jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling":        "0 ms",
 		"jobmanager.adaptive-scheduler.executing.resource-stabilization-timeout":  "0 ms",
