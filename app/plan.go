@@ -31,7 +31,7 @@ const (
 	Report        StepKind = "report failure"  // tell the log about a new root exception
 	NoteDown      StepKind = "note downtime"   // remember since when the cluster is broken
 	NoteUp        StepKind = "note uptime"
-	NoteRan       StepKind = "note run" // the version's job runs, although its operation failed
+	NoteRan       StepKind = "note run"           // the version's job runs, although its operation failed
 	Draft         StepKind = "draft job"          // ask main() what the job would be with another parallelism
 	Resize        StepKind = "resize job"         // take a checkpoint and tell Flink the parallelism
 	Adopt         StepKind = "adopt parallelism"  // note that the job has it
