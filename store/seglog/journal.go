@@ -134,7 +134,7 @@ func (j *Journal) write(b []byte, parts []*part) error {
 	return j.put(b, true)
 }
 
-// withoutFailed takes the notes of failed parts out of b.
+// withoutFailed takes the notes of failed parts out of b. Where none failed, nothing moves.
 func withoutFailed(b []byte, parts []*part) ([]byte, []*part) {
 	kept, good := groupHeader, make([]*part, 0, len(parts))
 	for _, p := range parts {
@@ -142,7 +142,10 @@ func withoutFailed(b []byte, parts []*part) ([]byte, []*part) {
 			continue
 		}
 		good = append(good, p)
-		kept += copy(b[kept:], b[p.noteAt:p.end])
+		if kept != p.noteAt {
+			copy(b[kept:], b[p.noteAt:p.end])
+		}
+		kept += p.end - p.noteAt
 	}
 	return b[:kept], good
 }

@@ -81,42 +81,38 @@ func (s *scanner) name() ([]byte, error) {
 
 // text takes a string and gives its content.
 func (s *scanner) text() ([]byte, error) {
-	start, end := s.at+1, s.closing()
-	content := s.b[start:end]
-	if end == len(s.b) || bytes.IndexByte(content, '\\') >= 0 {
-		return s.escaped(start)
+	content, checked, err := s.quoted()
+	if err != nil || checked {
+		return content, err
 	}
-	for i, c := range content {
+	for _, c := range content {
 		if c < ' ' {
-			s.at = start + i
 			return nil, s.malformed("a string holds a control character")
 		}
 	}
-	s.at = end + 1
 	return content, nil
 }
 
 // base64 is text for a string whose decoder refuses what is no base64. It looks for the rest only: line ends, which
 // decoders of base64 pass over.
 func (s *scanner) base64() ([]byte, error) {
-	start, end := s.at+1, s.closing()
-	content := s.b[start:end]
-	if end == len(s.b) || bytes.IndexByte(content, '\\') >= 0 {
-		return s.escaped(start)
-	}
-	if bytes.IndexByte(content, '\n') >= 0 || bytes.IndexByte(content, '\r') >= 0 {
+	content, checked, err := s.quoted()
+	if err == nil && !checked && (bytes.IndexByte(content, '\n') >= 0 || bytes.IndexByte(content, '\r') >= 0) {
 		return nil, s.malformed("a string holds a control character")
 	}
-	s.at = end + 1
-	return content, nil
+	return content, err
 }
 
-// closing is where the next quotation mark behind the one at at stands; the end if there is none.
-func (s *scanner) closing() int {
-	if n := bytes.IndexByte(s.b[s.at+1:], '"'); n >= 0 {
-		return s.at + 1 + n
+// quoted takes a string. Only where it holds escapes is it checked for control characters.
+func (s *scanner) quoted() (content []byte, checked bool, err error) {
+	start := s.at + 1
+	n := bytes.IndexByte(s.b[start:], '"')
+	if n < 0 || bytes.IndexByte(s.b[start:start+n], '\\') >= 0 {
+		content, err = s.escaped(start)
+		return content, true, err
 	}
-	return len(s.b)
+	s.at = start + n + 1
+	return s.b[start : start+n], false, nil
 }
 
 var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
