@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,13 +21,27 @@ import (
 // noon is the time of all tests.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-type clock struct{ t time.Time }
+// clock is read by the evaluator of alarms, too.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
 
-func (c *clock) now() time.Time { return c.t }
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *clock) set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = t
+}
 
 func open(t *testing.T, dir string) (*Service, *clock) {
 	t.Helper()
-	c := &clock{noon}
+	c := &clock{t: noon}
 	db, err := sql.Open(filepath.Join(dir, "db"))
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +219,7 @@ func TestSecondsAreKeptForHighResolutionOnly(t *testing.T) {
 	if got := show(get(t, s, in)); got != "11:59:00 1 Count\n" {
 		t.Errorf("the minute:\n%s", got)
 	}
-	c.t = noon.Add(5 * time.Hour)
+	c.set(noon.Add(5 * time.Hour))
 	put(t, s, value("other", c.t, 1))
 	in.Period = new(int32(5))
 	if got := show(get(t, s, in)); got != "" {
@@ -227,7 +242,7 @@ func TestTiersExpire(t *testing.T) {
 		{70 * day, 3600, "12:00:00 10 Count\n"},
 		{500 * day, 3600, ""},
 	} {
-		c.t = noon.Add(step.age)
+		c.set(noon.Add(step.age))
 		put(t, s, value("other", c.t, 1)) // expires as it puts
 		got := show(get(t, s, model.GetMetricStatisticsInput{StartTime: &noon, EndTime: new(noon.Add(10 * time.Minute)), Period: &step.period, Statistics: []model.Statistic{"Sum"}}))
 		if got != step.want {
@@ -378,12 +393,12 @@ func TestListMetrics(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	c.t = noon.Add(4 * time.Hour)
+	c.set(noon.Add(4 * time.Hour))
 	put(t, s, with("orders"))
 	if got := fmt.Sprint(list(t, s, model.ListMetricsInput{RecentlyActive: "PT3H"})); got != "[Shop/orders]" {
 		t.Errorf("recently active: %s", got)
 	}
-	c.t = noon.Add(14*day + time.Hour)
+	c.set(noon.Add(14*day + time.Hour))
 	if got := fmt.Sprint(list(t, s, model.ListMetricsInput{})); got != "[Shop/orders]" {
 		t.Errorf("after two weeks: %s", got)
 	}
