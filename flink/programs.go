@@ -1,21 +1,34 @@
 package flink
 
-import _ "embed"
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+)
 
 // The programs that stand beside Flink, one class each, compiled against each runtime.
 const (
-	StateCheckClass   = "StateCheck"
-	MasterSwitchClass = "MasterSwitch"
+	StateCheckClass   = "StateCheck"   // what CheckState runs in a JobManager
+	MasterSwitchClass = "MasterSwitch" // run once, it makes a class that has to stand before Flink on the class path
 )
 
-// StateCheckSource is what CheckState runs in a JobManager.
-//
 //go:embed statecheck/StateCheck.java
-var StateCheckSource []byte
+var stateCheck []byte
 
-// MasterSwitchSource lets the configuration's checkpointing win over what a program sets in its code, as AWS does up to
-// Flink 1.20 (developer guide, "Apache Flink settings"). Run once it makes a class that has to stand before Flink on the class
-// path.
+// The master switch lets the configuration's checkpointing win over what a program sets in its code, as AWS does up to
+// Flink 1.20 (developer guide, "Apache Flink settings").
 //
 //go:embed masterswitch/MasterSwitch.java
-var MasterSwitchSource []byte
+var masterSwitch []byte
+
+// ProgramSource gives the Java source of a program, and a digest that tells its versions apart.
+func ProgramSource(class string) (source []byte, digest string) {
+	switch class {
+	case StateCheckClass:
+		source = stateCheck
+	case MasterSwitchClass:
+		source = masterSwitch
+	}
+	sum := sha256.Sum256(source)
+	return source, hex.EncodeToString(sum[:6])
+}

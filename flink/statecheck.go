@@ -12,7 +12,7 @@ import (
 
 // StateCheck asks whether a program has a place for all state of a savepoint or checkpoint.
 type StateCheck struct {
-	Checker     string // path of the compiled StateCheckSource where the JobManager runs, listed under /jars
+	Checker     string // path of the compiled StateCheckClass where the JobManager runs, listed under /jars
 	Jar         string // path of the program there
 	Former      string // id under /jars of the program that wrote the state
 	State       string // URI of the savepoint or checkpoint
@@ -43,10 +43,13 @@ func (o LostOperator) String() string {
 	return "operator " + o.ID
 }
 
+// ErrStateGone says that a state is not, or no longer, where it was.
+var ErrStateGone = errors.New("flink: the state is gone")
+
 var verdict = regexp.MustCompile(`VERDICT\[([^\]]*)\]`)
 
 // CheckState runs main() of a program in the JobManager as far as its job graph. A *LostStateError says that the state does
-// not fit, a *RESTError that main() failed. The running job goes on.
+// not fit, a *RESTError that main() failed, ErrStateGone that nothing was told. The running job goes on.
 func (c *Client) CheckState(ctx context.Context, q StateCheck) error {
 	metadata := path.Join(strings.TrimPrefix(q.State, "file:"), "_metadata")
 	err := c.RunJar(ctx, path.Base(q.Checker), Run{
@@ -59,6 +62,8 @@ func (c *Client) CheckState(ctx context.Context, q StateCheck) error {
 	text := strings.Join(answer.Errors, "\n")
 	found := verdict.FindStringSubmatch(text)
 	switch {
+	case found != nil && found[1] == "gone":
+		return ErrStateGone
 	case found != nil:
 	case strings.Contains(text, "ProgramInvocationException: The main method caused an error"):
 		return answer

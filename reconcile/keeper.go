@@ -47,7 +47,7 @@ type Config struct {
 	KPUMemory     int64  // bytes
 	Credentials   string // URI of the container-credentials endpoint
 	TelemetryHost string
-	// StateChecker gives the host path of a runtime's compiled flink.StateChecker; "" = there is none.
+	// StateChecker gives the host path of a runtime's compiled StateCheckClass; "" = there is none.
 	StateChecker func(runtime string) string
 	// Rescales tells whether a runtime can rescale a running job in place.
 	Rescales func(runtime string) bool

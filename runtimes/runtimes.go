@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"drey/flink"
 )
 
 // Runtime is one RuntimeEnvironment of the kinesisanalyticsv2 API.
@@ -268,7 +270,7 @@ func (d Distribution) archivePath(javaBuild, role string) string {
 	return filepath.Join(d.Home, "classes", hex.EncodeToString(sum[:6]), role+".jsa")
 }
 
-// Program gives the jar of one of our programs, by its class; "" if there is none.
+// Program gives the jar of one of our programs, by its class; "" if there is none of its present version.
 func (d Distribution) Program(class string) string {
 	path := d.programPath(class)
 	if _, err := os.Stat(path); err != nil {
@@ -278,7 +280,8 @@ func (d Distribution) Program(class string) string {
 }
 
 func (d Distribution) programPath(class string) string {
-	return filepath.Join(d.Home, "programs", class+".jar")
+	_, digest := flink.ProgramSource(class)
+	return filepath.Join(d.Home, "programs", class+"-"+digest+".jar")
 }
 
 // KeepProgram takes over a freshly made jar.
@@ -287,12 +290,10 @@ func (d Distribution) KeepProgram(class, made string) error { return keep(made, 
 // Programs lists the classes of our programs that the runtime needs.
 func (r Runtime) Programs() []string {
 	if r.Overrides == "" {
-		return []string{stateCheck}
+		return []string{flink.StateCheckClass}
 	}
-	return []string{stateCheck, r.Overrides}
+	return []string{flink.StateCheckClass, r.Overrides}
 }
-
-const stateCheck = "StateCheck"
 
 // Prepared tells what to do where programs are missing.
 func (d Distribution) Prepared() error {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"maps"
 	"strings"
+
+	"drey/flink"
 )
 
 // table lists what can be installed, oldest first. The service puts the runtime library and the connector base on the
@@ -14,7 +16,7 @@ import (
 var table = []Runtime{
 	{
 		Name: "FLINK-1_15", Flink: "1.15.2", ConfFile: "flink-conf.yaml", Java: 11, ClassVersion: jdk17,
-		JVMOptions: java17, Overrides: masterSwitch, Options: fixedDelay, Renamed: before118,
+		JVMOptions: java17, Overrides: flink.MasterSwitchClass, Options: fixedDelay, Renamed: before118,
 		sdist: artifact{"apache-flink-libraries==1.15.2", "d4654d3b10c3bdd470d0860a402032491e90246b4ff1e04252ffbbd10d885746", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:1.15.2", "cfc9a46feb78a7ab6ce2458063b4569c3e369dcb4749984c440c5f136901757c", "plugins/s3-fs-hadoop"},
@@ -25,7 +27,7 @@ var table = []Runtime{
 	},
 	{
 		Name: "FLINK-1_18", Flink: "1.18.1", OldestState: "FLINK-1_8", ConfFile: "flink-conf.yaml", Java: 11, ClassVersion: jdk17,
-		JVMOptions: java17, Scheduler: adaptive, Overrides: masterSwitch, Options: fixedDelay,
+		JVMOptions: java17, Scheduler: adaptive, Overrides: flink.MasterSwitchClass, Options: fixedDelay,
 		sdist: artifact{"apache-flink-libraries==1.18.1", "369ce11ab33e5e15cdd349db2f5412dcc2fad163b6a87aa93b927a3631bcca7f", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:1.18.1", "1176e2d95f37b760f3171f50e3250be7ae82f6514e8c974094c22d0066b49965", "plugins/s3-fs-hadoop"},
@@ -36,7 +38,7 @@ var table = []Runtime{
 	},
 	{
 		Name: "FLINK-1_19", Flink: "1.19.1", OldestState: "FLINK-1_8", ConfFile: "flink-conf.yaml", Java: 11, ClassVersion: jdk17,
-		JVMOptions: java17, Scheduler: adaptive, Overrides: masterSwitch, Options: exponentialDelay,
+		JVMOptions: java17, Scheduler: adaptive, Overrides: flink.MasterSwitchClass, Options: exponentialDelay,
 		sdist: artifact{"apache-flink-libraries==1.19.1", "f5e6a896e8e931120be74ae0425b604743f95baddd50406277fc3a600153484d", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:1.19.2", "878489d43bed0d95deb70dc90e5252632b72e3e8ac78ff0bbd8df6b66af198b5", "plugins/s3-fs-hadoop"},
@@ -47,7 +49,7 @@ var table = []Runtime{
 	},
 	{
 		Name: "FLINK-1_20", Flink: "1.20.5", OldestState: "FLINK-1_8", ConfFile: "flink-conf.yaml", Java: 11, ClassVersion: jdk17,
-		JVMOptions: java17, Scheduler: adaptive, Overrides: masterSwitch, Options: exponentialDelay,
+		JVMOptions: java17, Scheduler: adaptive, Overrides: flink.MasterSwitchClass, Options: exponentialDelay,
 		sdist: artifact{"apache-flink-libraries==1.20.5", "e6aee62ea1a1fe7b32e28894ad079f3f1a50a372a4caac3df52405267f4228c8", ""},
 		maven: []artifact{
 			{"org.apache.flink:flink-s3-fs-hadoop:1.20.1", "4dabe5d51519984f88d677c477b99c5e18cec924af2e41816da67df527a5c679", "plugins/s3-fs-hadoop"},
@@ -79,8 +81,6 @@ var table = []Runtime{
 }
 
 var runtimeLibrary = artifact{"com.amazonaws:aws-kinesisanalytics-runtime:1.2.0", "b3b940a060044304193594756757d9b0d167c63e61e72654a2e41d166f3be67d", "lib"}
-
-const masterSwitch = "MasterSwitch"
 
 // The restart strategies of the service (developer guide, "Apache Flink settings"; from 1.19 on Flink's own default).
 var (

@@ -69,7 +69,8 @@ func (d *Driver) Prepare(ctx context.Context, runtime string) error {
 		if dist.Program(program) != "" {
 			continue
 		}
-		jar, err := compile(ctx, t, dist, work, program, sources[program])
+		source, _ := flink.ProgramSource(program)
+		jar, err := compile(ctx, t, dist, work, program, source)
 		if err != nil {
 			return fmt.Errorf("prepare %s: %w", runtime, err)
 		}
@@ -79,8 +80,6 @@ func (d *Driver) Prepare(ctx context.Context, runtime string) error {
 	}
 	return nil
 }
-
-var sources = map[string][]byte{flink.StateCheckClass: flink.StateCheckSource, flink.MasterSwitchClass: flink.MasterSwitchSource}
 
 func writeJar(path, classes, main string) error {
 	f, err := os.Create(path)

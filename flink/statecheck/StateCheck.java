@@ -1,6 +1,7 @@
 import java.io.DataInputStream;
 import java.io.File;
 import java.io.FileInputStream;
+import java.io.FileNotFoundException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
@@ -22,21 +23,23 @@ import org.apache.flink.streaming.api.graph.StreamNode;
 /**
  * Tells which operators of a savepoint or checkpoint a program has no place for. It runs in the JobManager like a program
  * of its own, starts no job, and answers by an exception: VERDICT, then id,uid,name of each such operator, URL-encoded and
- * separated by semicolons.
+ * separated by semicolons, or "gone" where the state is not there: a running job drops its old checkpoints at any moment.
  *
  * <p>Arguments: the jar of the program, the _metadata file, the parallelism, and the jar of the program that wrote the state,
  * from which the names come.
  */
 public final class StateCheck {
   public static void main(String[] args) throws Exception {
+    CheckpointMetadata state;
+    try (DataInputStream in = new DataInputStream(new FileInputStream(args[1]))) {
+      state = Checkpoints.loadCheckpointMetadata(in, StateCheck.class.getClassLoader(), args[1]);
+    } catch (FileNotFoundException e) {
+      throw new Verdict("gone");
+    }
     int parallelism = Integer.parseInt(args[2]);
     Map<OperatorID, StreamNode> wanted = operators(new File(args[0]), parallelism);
     if (wanted == null) {
       throw new Verdict("");
-    }
-    CheckpointMetadata state;
-    try (DataInputStream in = new DataInputStream(new FileInputStream(args[1]))) {
-      state = Checkpoints.loadCheckpointMetadata(in, StateCheck.class.getClassLoader(), args[1]);
     }
     StringBuilder lost = new StringBuilder();
     Map<OperatorID, StreamNode> known = null;
