@@ -25,5 +25,5 @@
 // TestStreamMetrics.
 //
 // And what a service of one's own is asked beside: TestSubscribersThatDoNotRead, TestThousandIdleConnections, TestKilledServerAdoptsTheJob, TestKilledServerFinishesWhatItBegan,
-// TestAcknowledgedSurvivesKill, TestTakenAddressIsNamed.
+// TestAcknowledgedSurvivesKill, TestKilledWhileBusy, TestTakenAddressIsNamed.
 package e2e

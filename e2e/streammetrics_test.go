@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 )
 
-// once keeps AWS's SDK from trying again what was throttled.
+// once keeps AWS's SDK from trying again what was throttled or cut off.
 func once(o *kinesis.Options) { o.RetryMaxAttempts = 1 }
 
 // untilThrottled calls until a shard has no throughput left, and gives how often it had.

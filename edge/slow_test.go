@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -255,6 +256,38 @@ func TestLongBodies(t *testing.T) {
 			}
 		})
 	})
+}
+
+// endless is a body that counts what is taken of it.
+type endless struct{ taken *atomic.Int64 }
+
+func (e endless) Read(b []byte) (int, error) {
+	e.taken.Add(int64(len(b)))
+	return len(b), nil
+}
+
+// TestLongBodiesOverHTTP2: who announces too much is refused, and no more is taken of the body than a window's worth.
+func TestLongBodiesOverHTTP2(t *testing.T) {
+	const limit = 16 << 20 // of Kinesis
+	for name, c := range map[string]struct{ length, most int64 }{"Announced": {limit + 1, 4 << 20}, "Unannounced": {-1, limit + 4<<20}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				transport := over(slow(t, nil, services()...), true)
+				defer transport.CloseIdleConnections()
+				r := listStreams(t, "http://kinesis/", "Kinesis_20131202.PutRecords")
+				var taken atomic.Int64
+				r.Body, r.ContentLength = io.NopCloser(endless{&taken}), c.length
+				status, body, _ := do(t, &http.Client{Transport: transport}, r)
+				if status != 413 || !strings.Contains(body, "RequestEntityTooLargeException") {
+					t.Errorf("%d %s", status, body)
+				}
+				synctest.Wait()
+				if n := taken.Load(); n > c.most {
+					t.Errorf("%d bytes were taken", n)
+				}
+			})
+		})
+	}
 }
 
 // flood pushes events that grow as large as the caller takes them, until its own minute is over.

@@ -210,6 +210,10 @@ func TestIteratorsAreTied(t *testing.T) {
 	if err != nil || len(need) != 1 || need[0].Resource != "arn:aws:kinesis:us-east-1:123456789012:stream/orders" || need[0].ResourceAccount != account {
 		t.Fatal(need, err)
 	}
+	for _, k := range []key{{account, "us-east-1", "others"}, {"111122223333", "us-east-1", "orders"}, {account, "eu-west-1", "orders"}} {
+		_, err := s.GetRecords(ctx, &model.GetRecordsInput{ShardIterator: first, StreamARN: new(k.arn())})
+		wantError(t, err, model.InvalidArgumentException, "is not of stream "+k.arn())
+	}
 	if _, err := s.DeleteStream(ctx, &model.DeleteStreamInput{StreamName: new("orders")}); err != nil {
 		t.Fatal(err)
 	}

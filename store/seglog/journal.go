@@ -125,7 +125,7 @@ func (j *Journal) write(b []byte, parts []*part) error {
 		}
 		return nil
 	}
-	if err := j.makeRoom(); err != nil {
+	if err := j.makeRoom(len(b)); err != nil {
 		return err
 	}
 	for _, p := range good {
@@ -165,27 +165,32 @@ func (j *Journal) knows(path string) bool {
 	return false
 }
 
-// forget notes that a segment or a log is about to be unlinked, so that nothing brings it back. The caller holds commit.
+// forget sees to it that nothing brings back a segment or a log that is about to be unlinked: by a note of it, or, where there
+// is no space for the note, by forgetting all. The caller holds commit.
 func (j *Journal) forget(n note, durable bool) error {
 	if j.opts.NoSync {
 		return nil
 	}
-	if err := j.makeRoom(); err != nil {
-		return err
+	group := appendNote(make([]byte, groupHeader), n)
+	err := j.makeRoom(len(group))
+	if err == nil {
+		err = j.put(group, durable)
 	}
-	j.above(n.path, j.current.dirs)
-	return j.put(appendNote(make([]byte, groupHeader), n), durable)
+	if err != nil && !j.closed {
+		err = j.drain()
+	}
+	if err == nil {
+		j.above(n.path, j.current.dirs)
+	}
+	return err
 }
 
-// put writes a group behind the last one.
+// put writes a group behind the last one, where makeRoom made room for it.
 func (j *Journal) put(b []byte, durable bool) error {
 	f := j.current
 	j.number++
 	sealGroup(b, f.generation, j.number)
-	err := f.fill(f.size+int64(len(b)), min(j.opts.Bytes, fillStep))
-	if err == nil {
-		_, err = f.f.WriteAt(b, f.size)
-	}
+	_, err := f.f.WriteAt(b, f.size)
 	if err == nil && durable {
 		err = f.f.Sync()
 	}
@@ -206,6 +211,7 @@ var zeros [fillStep]byte
 func (f *journalFile) fill(size, step int64) error {
 	for f.filled < size {
 		if _, err := f.f.WriteAt(zeros[:step], f.filled); err != nil {
+			_ = f.f.Truncate(f.filled) // the little that was left on the disk is of more use elsewhere; if not, nothing is lost
 			return err
 		}
 		f.filled += step
@@ -213,8 +219,8 @@ func (f *journalFile) fill(size, step int64) error {
 	return nil
 }
 
-// makeRoom sees to it that the current file takes a group.
-func (j *Journal) makeRoom() error {
+// makeRoom sees to it that the current file takes a group of that size. On a full disk the other file, being longer, may take it.
+func (j *Journal) makeRoom(size int) error {
 	if j.closed {
 		return ErrClosed
 	}
@@ -223,8 +229,22 @@ func (j *Journal) makeRoom() error {
 			return err
 		}
 	}
-	if j.current.f == nil {
-		return j.create(j.current)
+	err := j.grow(j.current, size)
+	if err != nil && j.turn() == nil {
+		err = j.grow(j.current, size)
+	}
+	return err
+}
+
+// grow makes the file long enough for one more group.
+func (j *Journal) grow(f *journalFile, size int) error {
+	if f.f == nil {
+		if err := j.create(f); err != nil {
+			return err
+		}
+	}
+	if err := f.fill(f.size+int64(size), min(j.opts.Bytes, fillStep)); err != nil {
+		return fmt.Errorf("journal: %w", err)
 	}
 	return nil
 }
@@ -246,6 +266,16 @@ func (j *Journal) turn() error {
 	next.begin()
 	j.current = next
 	return nil
+}
+
+// drain turns, and waits until all has reached the segments. This needs no space on the disk.
+func (j *Journal) drain() error {
+	full := j.current
+	if err := j.turn(); err != nil {
+		return err
+	}
+	<-full.clean
+	return full.err
 }
 
 // other is the file that takes no groups now.

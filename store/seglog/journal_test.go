@@ -270,13 +270,14 @@ func liveUntil(t *testing.T, seed uint64, at int) (image *memFS, then *ledger) {
 	s := openStore(t, disk, "/root", c, JournalOptions{Bytes: 1500})
 	for step := range 60 {
 		c.add(time.Minute)
+		disk.fill(seed >= 8 && r.IntN(3) == 0)
 		name := fmt.Sprint("stream/log", r.IntN(4))
 		switch what := r.IntN(20); {
 		case book.removed[name]:
 		case what == 0:
 			before := c.now().Add(-10 * time.Minute)
 			book.change(func() { book.trimmed[name] = uint64(len(book.tried[name])) }) // at most
-			if err := s.log(name).Trim(before); err != nil {
+			if err := s.log(name).Trim(before); err != nil && !errors.Is(err, syscall.ENOSPC) {
 				t.Fatal(err)
 			}
 		case what == 1 && step > 30:
@@ -325,11 +326,15 @@ func (s *store) appendRandomly(r *rand.Rand, book *ledger, step int) {
 	}
 	s.journal.Append(batches...)
 	for _, b := range batches {
+		name := "stream/" + filepath.Base(b.Log.dir)
+		if errors.Is(b.Err, syscall.ENOSPC) {
+			book.change(func() { book.tried[name] = book.tried[name][:len(book.acknowledged[name])] })
+			continue
+		}
 		if b.Err != nil {
 			s.t.Fatal(b.Err)
 		}
 		for _, p := range b.Payloads {
-			name := "stream/" + filepath.Base(b.Log.dir)
 			book.change(func() { book.acknowledged[name] = append(book.acknowledged[name], string(p)) })
 		}
 	}

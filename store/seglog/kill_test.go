@@ -10,11 +10,17 @@ import (
 	"testing"
 )
 
-const killDir = "SEGLOG_TEST_KILL_DIR"
+const (
+	killDir     = "SEGLOG_TEST_KILL_DIR"
+	killJournal = "SEGLOG_TEST_KILL_JOURNAL" // the round; logs that share a journal
+)
 
 // TestMain lets the test binary be the child that is killed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(killDir); dir != "" {
+		if round := os.Getenv(killJournal); round != "" {
+			appendAndTurnForever(dir, round)
+		}
 		appendForever(dir)
 	}
 	os.Exit(m.Run())

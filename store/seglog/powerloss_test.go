@@ -20,6 +20,7 @@ type memFS struct {
 	mu      sync.Mutex
 	names   map[string]*memFile // nil for directories
 	durable map[string]*memFile
+	full    bool // no file can grow
 	ops     int
 	onOp    func(n int) // called before each change, with mu held
 }
@@ -218,6 +219,9 @@ func (f *memFile) ReadAt(b []byte, off int64) (int, error) {
 func (f *memFile) WriteAt(b []byte, off int64) (int, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
+	if f.fs.full && int(off)+len(b) > len(f.data) {
+		return 0, syscall.ENOSPC
+	}
 	f.fs.change()
 	for i := range b {
 		if f.dirty != nil && !f.fail {
@@ -268,6 +272,13 @@ func (f *memFile) Sync() error {
 		}
 	}
 	return nil
+}
+
+// fill makes the disk full, or gives space again.
+func (m *memFS) fill(full bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.full = full
 }
 
 // failSync makes the next sync of a file fail.
