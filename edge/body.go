@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"drey/wire"
+	"drey/wire/sigv4"
 )
 
 // How long a client may take. Bodies and answers get an allowance, and from then on must keep a pace that any connection
@@ -45,7 +46,9 @@ func paced(w http.ResponseWriter, r *http.Request) (*pacedBody, *pacedAnswer) {
 	}{control: *http.NewResponseController(w)}
 	x.body = pacedBody{ReadCloser: r.Body, control: &x.control, http2: r.ProtoMajor == 2, began: time.Now()}
 	x.answer = pacedAnswer{ResponseWriter: w, control: &x.control, body: &x.body, patience: allowance}
-	if r.Body != http.NoBody {
+	if _, whole := r.Body.(*sigv4.Whole); whole || r.Body == http.NoBody {
+		x.body.ended = true
+	} else {
 		x.body.extend()
 		r.Body = &x.body
 	}
@@ -83,6 +86,9 @@ func (p *pacedBody) Read(b []byte) (int, error) {
 func (c *call) limit(size int64) error {
 	if c.r.ContentLength > size {
 		return tooLarge(size)
+	}
+	if _, whole := c.r.Body.(*sigv4.Whole); whole {
+		return nil
 	}
 	c.r.Body = http.MaxBytesReader(c.w.ResponseWriter, c.r.Body, size) // which tells the HTTP server's own writer
 	return nil

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"drey/wire"
@@ -244,6 +245,7 @@ func (c *call) send(body []byte) {
 	head := c.w.Header()
 	head.Set("x-amzn-RequestId", c.req.ID)
 	head.Set("Content-Type", c.dialect.contentType)
+	head.Set("Content-Length", strconv.Itoa(len(body)))
 	if c.dialect == rpcV2 {
 		head.Set("smithy-protocol", "rpc-v2-cbor")
 	}

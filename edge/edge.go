@@ -84,17 +84,16 @@ type secureKey struct{}
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r = r.WithContext(r.Context()) // a copy: the HTTP server keeps the body that it made
-	body, answer := paced(w, r)
-	if h.internal(answer, r) {
-		return
-	}
 	secure, _ := r.Context().Value(secureKey{}).(bool)
 	req := &wire.Request{
 		ID: newRequestID(), Time: h.Now(), UserAgent: r.UserAgent(), Host: r.Host, Secure: secure,
 	}
 	req.SourceIP, _, _ = net.SplitHostPort(r.RemoteAddr)
-	r = r.WithContext(wire.WithRequest(r.Context(), req))
+	r = r.WithContext(wire.WithRequest(r.Context(), req)) // a copy: the HTTP server keeps the body that it made
+	body, answer := paced(w, r)
+	if h.internal(answer, r) {
+		return
+	}
 	c := &call{Handler: h, w: answer, r: r, req: req, pace: body}
 	c.serve()
 	if h.Log.Enabled(r.Context(), slog.LevelDebug) {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"drey/wire"
 	"drey/wire/awsjson"
@@ -101,8 +102,10 @@ func (c *call) refuse(d *dialect, e *wire.Error) {
 	if !d.form && c.service != nil && slices.Contains(c.service.Protocols, wire.Query) {
 		head.Set("x-amzn-query-error", e.Code+";"+sender(e))
 	}
+	body := d.encodeError(e, namespace, c.req.ID)
+	head.Set("Content-Length", strconv.Itoa(len(body)))
 	c.w.WriteHeader(e.HTTPStatus())
-	_, _ = c.w.Write(d.encodeError(e, namespace, c.req.ID)) // the caller is gone if this fails
+	_, _ = c.w.Write(body) // the caller is gone if this fails
 }
 
 func sender(e *wire.Error) string {

@@ -8,8 +8,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"syscall"
 	"time"
+
+	"drey/edge/httpconn"
 )
 
 const (
@@ -46,10 +49,14 @@ func portOf(address string) string {
 	return port
 }
 
-// Server serves a handler on one listener.
+// Server serves a handler on one listener. Connections begin with httpconn; net/http takes those that are not for it.
 type Server struct {
-	http http.Server
-	l    net.Listener
+	http  http.Server
+	l     net.Listener
+	posts *httpconn.Server
+	serve func() error
+	rest  net.Listener // for net/http
+	end   context.CancelFunc
 }
 
 // NewServer makes a server for l that speaks HTTP/1.1 and HTTP/2 without TLS.
@@ -63,7 +70,8 @@ func NewTLSServer(l net.Listener, h http.Handler, ca *CA) *Server {
 }
 
 func newServer(l net.Listener, h http.Handler, secure bool) *Server {
-	s := &Server{l: l, http: http.Server{
+	ctx, end := context.WithCancel(context.WithValue(context.Background(), secureKey{}, secure))
+	s := &Server{l: l, end: end, posts: &httpconn.Server{Handler: h, Context: ctx, Header: headerTimeout, Idle: idleTimeout}, http: http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		Protocols: new(http.Protocols),
 		HTTP2:     &http.HTTP2Config{WriteByteTimeout: stall}, // the deadlines of its streams can not end a write that they share
@@ -73,25 +81,34 @@ func newServer(l net.Listener, h http.Handler, secure bool) *Server {
 	}}
 	s.http.Protocols.SetHTTP1(true)
 	s.http.Protocols.SetUnencryptedHTTP2(true)
+	s.serve, s.rest = httpconn.New(s.posts, l)
 	return s
 }
 
 // Serve blocks until Close; then it answers nil.
 func (s *Server) Serve() error {
-	if err := s.http.Serve(s.l); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	rest := make(chan error, 1)
+	go func() { rest <- s.http.Serve(s.rest) }()
+	err := s.serve()
+	if restErr := <-rest; !errors.Is(restErr, http.ErrServerClosed) && !errors.Is(restErr, net.ErrClosed) {
+		err = errors.Join(err, restErr)
 	}
-	return nil
+	return err
 }
 
 // Close lets running requests end for a moment and cuts the rest off: subscriptions live for minutes.
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
-		return s.http.Close()
+	defer s.end()
+	err := s.l.Close()
+	var wg sync.WaitGroup
+	wg.Go(func() { s.posts.Close(ctx) })
+	if s.http.Shutdown(ctx) != nil {
+		err = errors.Join(err, s.http.Close())
 	}
-	return nil
+	wg.Wait()
+	return err
 }
 
 // plainListener hides that its connections are TLS. net/http would take HTTP/2 on those only after ALPN; without the

@@ -78,8 +78,10 @@ func payloadHash(r *http.Request, service string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	var text [2 * sha256.Size]byte
 	sum := sha256.Sum256(w.Bytes)
-	return hex.EncodeToString(sum[:]), nil
+	hex.Encode(text[:], sum[:])
+	return string(text[:]), nil
 }
 
 func readError(err error) error {
@@ -107,13 +109,18 @@ func body(r *http.Request, res *Result, payload string, chunks *chunkSigner) (*R
 	case streamingUnsignedTrailr:
 		return chunkedBody(r, res, nil, true)
 	}
+	res.Length = r.ContentLength
+	w, whole := r.Body.(*Whole)
+	if whole && r.Header.Get("X-Amz-Content-Sha256") == "" { // payload is its own hash
+		res.Body = w
+		return res, nil
+	}
 	want, err := hex.DecodeString(payload)
 	if err != nil || len(want) != sha256.Size {
 		return nil, ContentSHA256Mismatch.Errorf("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD or a valid sha256 value.")
 	}
-	res.Length = r.ContentLength
-	if w, ok := r.Body.(*Whole); ok {
-		if sum := sha256.Sum256(w.Bytes); r.Header.Get("X-Amz-Content-Sha256") != "" && string(sum[:]) != string(want) {
+	if whole {
+		if sum := sha256.Sum256(w.Bytes); string(sum[:]) != string(want) {
 			return nil, errContent
 		}
 		res.Body = w

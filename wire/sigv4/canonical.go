@@ -25,7 +25,7 @@ func parseAuthorization(header string) (a authorization, ok bool) {
 	if !ok {
 		return a, false
 	}
-	for _, part := range strings.Split(rest, ",") {
+	for part := range strings.SplitSeq(rest, ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
 		switch name {
 		case "Credential":
@@ -41,7 +41,11 @@ func parseAuthorization(header string) (a authorization, ok bool) {
 
 type scope struct{ accessKeyID, date, region, service string }
 
-func (s scope) String() string { return s.date + "/" + s.region + "/" + s.service + "/aws4_request" }
+func (s scope) append(b []byte) []byte {
+	b = append(append(b, s.date...), '/')
+	b = append(append(b, s.region...), '/')
+	return append(append(b, s.service...), "/aws4_request"...)
+}
 
 // parseScope reads "<key>/<date>/<region>/<service>/aws4_request". An access key may hold slashes in theory.
 func parseScope(credential, date string) (scope, error) {
@@ -57,27 +61,23 @@ func parseScope(credential, date string) (scope, error) {
 	return sc, nil
 }
 
-// canonicalRequest builds what the client signed (IAM user guide, "Create a signed AWS API request").
-func canonicalRequest(r *http.Request, signed []string, payload, service string) string {
-	var b strings.Builder
-	b.Grow(512)
-	b.WriteString(r.Method)
-	b.WriteByte('\n')
-	b.WriteString(canonicalPath(r.URL, service))
-	b.WriteByte('\n')
-	b.WriteString(canonicalQuery(r.URL.RawQuery))
-	b.WriteByte('\n')
+// appendCanonicalRequest adds what the client signed (IAM user guide, "Create a signed AWS API request").
+func appendCanonicalRequest(b []byte, r *http.Request, signed []string, payload, service string) []byte {
+	b = append(append(b, r.Method...), '\n')
+	b = append(append(b, canonicalPath(r.URL, service)...), '\n')
+	b = append(append(b, canonicalQuery(r.URL.RawQuery)...), '\n')
 	for _, name := range signed {
-		b.WriteString(name)
-		b.WriteByte(':')
-		b.WriteString(headerValue(r, name))
-		b.WriteByte('\n')
+		b = append(append(b, name...), ':')
+		b = append(append(b, headerValue(r, name)...), '\n')
 	}
-	b.WriteByte('\n')
-	b.WriteString(strings.Join(signed, ";"))
-	b.WriteByte('\n')
-	b.WriteString(payload)
-	return b.String()
+	b = append(b, '\n')
+	for i, name := range signed {
+		if i > 0 {
+			b = append(b, ';')
+		}
+		b = append(b, name...)
+	}
+	return append(append(b, '\n'), payload...)
 }
 
 // canonicalPath encodes the path once for S3 and twice for all others.

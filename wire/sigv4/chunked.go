@@ -29,15 +29,15 @@ func tooLargeError(limit int64) error {
 // chunkSigner checks the chain of chunk signatures (S3 API reference, "Signature Calculations for the Authorization
 // Header: Transferring Payload in Multiple Chunks").
 type chunkSigner struct {
-	key      []byte
+	signer   *signer
 	scope    scope
 	date     string
 	previous string
 }
 
 func (s *chunkSigner) check(kind, detail, signature string) bool {
-	toSign := algorithm + "-" + kind + "\n" + s.date + "\n" + s.scope.String() + "\n" + s.previous + "\n" + detail
-	ok := equal(s.key, toSign, signature)
+	b := append([]byte(algorithm+"-"+kind+"\n"+s.date+"\n"), s.scope.append(nil)...)
+	ok := s.signer.made(signature, append(b, "\n"+s.previous+"\n"+detail...))
 	s.previous = signature
 	return ok
 }

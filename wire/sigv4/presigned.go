@@ -43,8 +43,8 @@ func (v *Verifier) presigned(ctx context.Context, r *http.Request) (*Result, err
 		payload = h
 	}
 	headers := strings.Split(strings.ToLower(q.Get("X-Amz-SignedHeaders")), ";")
-	request := canonicalRequest(r, headers, payload, sc.service)
-	if !equal(signingKey(secret, sc), stringToSign(date, sc, request), q.Get("X-Amz-Signature")) {
+	request := appendCanonicalRequest(nil, r, headers, payload, sc.service)
+	if !newSigner(secret, sc).made(q.Get("X-Amz-Signature"), appendToSign(nil, date, sc, request)) {
 		return nil, SignatureDoesNotMatch.Errorf(mismatch)
 	}
 	if err := requireSigned(r, headers); err != nil {

@@ -8,8 +8,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -42,7 +44,7 @@ type Verifier struct {
 	Credentials wire.Credentials
 	Now         func() time.Time
 
-	keys keyCache
+	signers signers
 }
 
 // Result is a verified request.
@@ -71,7 +73,10 @@ func Scope(r *http.Request) (region, service string) {
 // Verify checks the signature of r. A request without any signature is answered with the zero Principal: only S3 lets
 // those in, by policy.
 func (v *Verifier) Verify(ctx context.Context, r *http.Request) (*Result, error) {
-	query := r.URL.Query()
+	var query url.Values
+	if r.URL.RawQuery != "" {
+		query = r.URL.Query()
+	}
 	switch {
 	case query.Has("X-Amz-Algorithm") || query.Has("X-Amz-Signature"):
 		return v.presigned(ctx, r)
@@ -114,15 +119,18 @@ func (v *Verifier) header(ctx context.Context, r *http.Request) (*Result, error)
 	if err != nil {
 		return nil, err
 	}
-	key := v.keys.signingKey(secret, sc)
-	request := canonicalRequest(r, a.signedHeaders, payload, sc.service)
-	if !equal(key, stringToSign(date, sc, request), a.signature) {
-		return nil, SignatureDoesNotMatch.Errorf("%s\n\nThe Canonical String for this request should have been\n'%s'", mismatch, request)
+	signer := v.signers.of(secret, sc)
+	t := texts.Get().(*text)
+	defer texts.Put(t)
+	t.request = appendCanonicalRequest(t.request[:0], r, a.signedHeaders, payload, sc.service)
+	t.toSign = appendToSign(t.toSign[:0], date, sc, t.request)
+	if !signer.made(a.signature, t.toSign) {
+		return nil, SignatureDoesNotMatch.Errorf("%s\n\nThe Canonical String for this request should have been\n'%s'", mismatch, t.request)
 	}
 	if err := requireSigned(r, a.signedHeaders); err != nil {
 		return nil, err
 	}
-	return body(r, res, payload, &chunkSigner{key: key, scope: sc, date: date, previous: a.signature})
+	return body(r, res, payload, &chunkSigner{signer: signer, scope: sc, date: date, previous: a.signature})
 }
 
 func (v *Verifier) checkSkew(signed time.Time, date string) error {
@@ -153,54 +161,72 @@ func requireSigned(r *http.Request, signed []string) error {
 	return nil
 }
 
-// keyCache remembers signing keys: each is good for a day, and costs more than the rest of a check.
-type keyCache struct {
-	mu   sync.Mutex
-	keys map[keyScope][]byte
+// text is what a check hashes.
+type text struct{ request, toSign []byte }
+
+var texts = sync.Pool{New: func() any { return new(text) }}
+
+func appendToSign(b []byte, date string, sc scope, request []byte) []byte {
+	b = append(append(append(b, algorithm...), '\n'), date...)
+	b = append(sc.append(append(b, '\n')), '\n')
+	sum := sha256.Sum256(request)
+	return hex.AppendEncode(b, sum[:])
 }
 
-type keyScope struct{ secret, date, region, service string }
+// signers remembers what was derived of secrets: it is good for a day, and costs more than the rest of a check.
+type signers struct {
+	mu    sync.Mutex
+	known map[signerScope]*signer
+}
 
-// cachedKeys is how many are remembered; then all are forgotten.
-const cachedKeys = 1000
+type signerScope struct{ secret, date, region, service string }
 
-func (c *keyCache) signingKey(secret string, sc scope) []byte {
-	of := keyScope{secret, sc.date, sc.region, sc.service}
-	c.mu.Lock()
-	k := c.keys[of]
-	c.mu.Unlock()
-	if k != nil {
-		return k
-	}
-	k = signingKey(secret, sc)
+// knownSigners is how many are remembered; then all are forgotten.
+const knownSigners = 1000
+
+func (c *signers) of(secret string, sc scope) *signer {
+	key := signerScope{secret, sc.date, sc.region, sc.service}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.keys == nil || len(c.keys) >= cachedKeys {
-		c.keys = map[keyScope][]byte{}
+	s := c.known[key]
+	if s != nil {
+		return s
 	}
-	c.keys[of] = k
-	return k
+	if c.known == nil || len(c.known) >= knownSigners {
+		c.known = map[signerScope]*signer{}
+	}
+	s = newSigner(secret, sc)
+	c.known[key] = s
+	return s
 }
 
-func signingKey(secret string, sc scope) []byte {
-	k := mac([]byte("AWS4"+secret), sc.date)
-	k = mac(k, sc.region)
-	k = mac(k, sc.service)
-	return mac(k, "aws4_request")
+// signer makes the signatures of one secret, day, region and service.
+type signer struct{ macs sync.Pool } // of *mac
+
+// mac is a keyed hash, and room for what is compared.
+type mac struct {
+	hash.Hash
+	want, given []byte
 }
 
-func mac(key []byte, data string) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(data))
-	return h.Sum(nil)
+func newSigner(secret string, sc scope) *signer {
+	key := []byte("AWS4" + secret)
+	for _, part := range []string{sc.date, sc.region, sc.service, "aws4_request"} {
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(part))
+		key = h.Sum(nil)
+	}
+	return &signer{sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, key)} }}}
 }
 
-func equal(key []byte, toSign, signature string) bool {
-	given, err := hex.DecodeString(signature)
-	return err == nil && hmac.Equal(mac(key, toSign), given)
-}
-
-func stringToSign(date string, sc scope, request string) string {
-	sum := sha256.Sum256([]byte(request))
-	return algorithm + "\n" + date + "\n" + sc.String() + "\n" + hex.EncodeToString(sum[:])
+// made says whether signature is the signer's of a text.
+func (s *signer) made(signature string, toSign []byte) bool {
+	m := s.macs.Get().(*mac)
+	defer s.macs.Put(m)
+	m.Reset()
+	m.Write(toSign)
+	m.want = m.Sum(m.want[:0])
+	m.given = append(m.given[:0], signature...)
+	n, err := hex.Decode(m.given, m.given)
+	return err == nil && hmac.Equal(m.want, m.given[:n])
 }
