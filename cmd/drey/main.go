@@ -16,7 +16,8 @@ import (
 
 // cli is the whole command line; each field with a cmd tag is a verb in a file of its own.
 type cli struct {
-	Config kong.ConfigFlag `help:"Read settings from this YAML file, beside /etc/drey.yaml and ~/.config/drey.yaml; its keys are the flags' names." placeholder:"FILE"`
+	Config kong.ConfigFlag  `help:"Read settings from this YAML file, beside /etc/drey.yaml and ~/.config/drey.yaml; its keys are the flags' names." placeholder:"FILE"`
+	Print  kong.VersionFlag `name:"version" help:"Print the version and exit."`
 
 	Serve   serveCmd   `cmd:"" help:"Serve the AWS APIs and run applications, until interrupted."`
 	Env     envCmd     `cmd:"" help:"Print the shell lines that point AWS tools at a server."`
@@ -39,7 +40,7 @@ func main() {
 		kong.Name("drey"),
 		kong.Description(description),
 		kong.Configuration(loadSettings, "/etc/drey.yaml", filepath.Join("~", ".config", "drey.yaml")),
-		kong.Vars{"data_dir": defaultDataDir()},
+		kong.Vars{"data_dir": defaultDataDir(), "version": "drey " + version()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
