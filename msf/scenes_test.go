@@ -1,6 +1,7 @@
 package msf_test
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
@@ -90,6 +91,11 @@ func silent(w *world) {
 		return nil
 	})
 	w.must(err)
+	for health := app.Down; health != app.NotKnown; { // of a look before the JobManager lived
+		ctx, cancel := context.WithTimeout(w.ctx(), time.Millisecond)
+		health = w.Keeper.Health(ctx, k)
+		cancel()
+	}
 }
 
 // snapshots gives the application some in a status.
