@@ -250,7 +250,7 @@ func (d *dataset) find(q *search.Query) (found []series, err error) {
 		parts = append(parts, n)
 	}
 	low := indexKey(parts...)
-	oldest := d.now.Add(-listed).Unix()
+	oldest := d.now.Add(-listed - noteEvery).Unix()
 	err = d.service.kv.Scan(d.ctx, low, after(low), func(key, value []byte) error {
 		of, err := decodeSeries(key)
 		if err != nil {

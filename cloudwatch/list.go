@@ -35,7 +35,7 @@ func (s *Service) ListMetrics(ctx context.Context, in *model.ListMetricsInput) (
 	if err != nil {
 		return nil, err
 	}
-	oldest := s.now().Add(-recently[in.RecentlyActive]).Unix()
+	oldest := s.now().Add(-recently[in.RecentlyActive] - noteEvery).Unix()
 	var last []byte
 	err = s.kv.Scan(ctx, low, high, func(key, value []byte) error {
 		found, err := decodeSeries(key)
