@@ -1,6 +1,7 @@
 // Package scrape shows the newest numbers of all metrics to Prometheus. Names are those of Prometheus' exporter for
 // CloudWatch, so that its dashboards fit: aws_kinesisanalytics_uptime_average{application="…"}. It answers callers on this
-// machine alone, because nobody signs a scrape; and it never keeps a number for itself.
+// machine alone, because nobody signs a scrape; and it never keeps a number for itself. A dimension that would be called like the account, the
+// region or another dimension gets "dimension_" before its name.
 package scrape
 
 import (
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +34,7 @@ type Config struct {
 
 const (
 	recent    = 5 * time.Minute // a metric that is silent for longer is not shown
-	maxSeries = 20000           // of one scrape
+	maxSeries = 50000           // of one scrape
 	timeout   = 20 * time.Second
 )
 
@@ -44,12 +46,25 @@ func Handler(c Config) http.Handler {
 			http.Error(w, "metrics are shown to callers on this machine; let a Prometheus agent run here", http.StatusForbidden)
 			return
 		}
+		if !local(r.Host) {
+			http.Error(w, "metrics are shown at this machine's loopback addresses and as localhost", http.StatusForbidden)
+			return
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
-		registry := prometheus.NewPedanticRegistry()
-		registry.MustRegister(&collector{c, ctx})
+		registry := prometheus.NewRegistry()
+		registry.MustRegister(&collector{Config: c, ctx: ctx, families: map[string]family{}})
 		promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: logger{c.Log}, ErrorHandling: promhttp.ContinueOnError}).ServeHTTP(w, r)
 	})
+}
+
+// local refuses other names: a web page whose name leads to this machine must not read here with the user's browser.
+func local(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 type logger struct{ log *slog.Logger }
@@ -60,8 +75,12 @@ func (l logger) Println(v ...any) { l.log.Warn("scrape", "error", v) }
 // collector lives for one scrape.
 type collector struct {
 	Config
-	ctx context.Context
+	ctx      context.Context
+	families map[string]family // by namespace, name and names of dimensions
 }
+
+// family is what the samples of one metric have in common: a description of each statistic.
+type family [5]*prometheus.Desc
 
 // Describe says nothing: the metrics are those that are there.
 func (c *collector) Describe(chan<- *prometheus.Desc) {}
@@ -76,7 +95,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			more = 1
 			return false
 		}
-		s.collect(out)
+		c.show(s, out)
 		return true
 	})
 	if err != nil {
@@ -86,20 +105,39 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(leftOut, prometheus.GaugeValue, more)
 }
 
-func (s Sample) collect(out chan<- prometheus.Metric) {
-	labels, values := []string{"account_id", "region"}, []string{s.Account, s.Region}
+func (c *collector) show(s Sample, out chan<- prometheus.Metric) {
+	key, values := s.Namespace+"\x00"+s.Name, []string{s.Account, s.Region}
 	for _, d := range s.Dimensions {
-		labels, values = append(labels, snake(d[0])), append(values, d[1])
+		key, values = key+"\x00"+d[0], append(values, d[1])
 	}
-	name := snake(strings.ReplaceAll(strings.ToLower(s.Namespace), "/", "_")) + "_" + snake(s.Name)
-	for statistic, v := range map[string]float64{"average": s.Sum / s.Count, "sum": s.Sum, "minimum": s.Min, "maximum": s.Max, "sample_count": s.Count} {
-		d := prometheus.NewDesc(name+"_"+statistic, "CloudWatch metric "+s.Namespace+" "+s.Name+", "+statistic+" of the last whole minute.", labels, nil)
-		m, err := prometheus.NewConstMetric(d, prometheus.GaugeValue, v, values...)
+	f, ok := c.families[key]
+	if !ok {
+		f = familyOf(s)
+		c.families[key] = f
+	}
+	for i, v := range [...]float64{s.Sum / s.Count, s.Sum, s.Min, s.Max, s.Count} {
+		m, err := prometheus.NewConstMetric(f[i], prometheus.GaugeValue, v, values...)
 		if err != nil {
-			m = prometheus.NewInvalidMetric(d, err)
+			m = prometheus.NewInvalidMetric(f[i], err)
 		}
 		out <- m
 	}
+}
+
+func familyOf(s Sample) (f family) {
+	labels := []string{"account_id", "region"}
+	for _, d := range s.Dimensions {
+		label := snake(d[0])
+		if slices.Contains(labels, label) {
+			label = "dimension_" + label
+		}
+		labels = append(labels, label)
+	}
+	name := snake(strings.ReplaceAll(strings.ToLower(s.Namespace), "/", "_")) + "_" + snake(s.Name)
+	for i, statistic := range [...]string{"average", "sum", "minimum", "maximum", "sample_count"} {
+		f[i] = prometheus.NewDesc(name+"_"+statistic, "CloudWatch metric "+s.Namespace+" "+s.Name+", "+statistic+" of the last whole minute.", labels, nil)
+	}
+	return f
 }
 
 var (

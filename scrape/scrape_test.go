@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func handler(t *testing.T, samples ...Sample) http.Handler {
 // scrape asks as a caller at an address.
 func scrape(h http.Handler, from string) (int, string) {
 	r := httptest.NewRequest(http.MethodGet, "/_drey/metrics", nil)
-	r.RemoteAddr = from
+	r.RemoteAddr, r.Host = from, "127.0.0.1:4566"
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	b, err := io.ReadAll(w.Body)
@@ -44,12 +45,14 @@ func TestScrape(t *testing.T) {
 	h := handler(t,
 		Sample{"123456789012", "us-east-1", "AWS/KinesisAnalytics", "numRecordsIn", [][2]string{{"Application", `a "b"`}}, 4, 10, 1, 5},
 		Sample{"123456789012", "us-east-1", "Shop", "p99.orders", nil, 1, 2, 2, 2},
+		Sample{"123456789012", "us-east-1", "Shop", "late", [][2]string{{"Region", "north"}}, 1, 2, 2, 2},
 	)
 	status, text := scrape(h, "127.0.0.1:1")
 	for _, want := range []string{
 		`aws_kinesisanalytics_num_records_in_average{account_id="123456789012",application="a \"b\"",region="us-east-1"} 2.5`,
 		`aws_kinesisanalytics_num_records_in_sum{account_id="123456789012",application="a \"b\"",region="us-east-1"} 10`,
 		`aws_kinesisanalytics_num_records_in_sample_count{`, `shop_p99_orders_maximum{account_id="123456789012",region="us-east-1"} 2`, "drey_metrics_left_out 0",
+		`shop_late_sum{account_id="123456789012",dimension_region="north",region="us-east-1"} 2`,
 		"# TYPE aws_kinesisanalytics_num_records_in_minimum gauge",
 	} {
 		if status != 200 || !strings.Contains(text, want) {
@@ -58,6 +61,31 @@ func TestScrape(t *testing.T) {
 	}
 	if status, text := scrape(h, "192.0.2.1:1"); status != http.StatusForbidden || !strings.Contains(text, "this machine") {
 		t.Errorf("a caller elsewhere: %d %s", status, text)
+	}
+}
+
+// TestNamesOfOthersAreRefused has what a page sends whose name was made to lead to this machine.
+func TestNamesOfOthersAreRefused(t *testing.T) {
+	for host, want := range map[string]int{
+		"127.0.0.1:4566": 200, "[::1]:4566": 200, "localhost": 200, "[::1]": 200, "rebound.example:4566": 403, "192.0.2.1": 403, "kinesis.us-east-1.amazonaws.com": 403, "": 403,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/_drey/metrics", nil)
+		r.RemoteAddr, r.Host = "127.0.0.1:1", host
+		w := httptest.NewRecorder()
+		handler(t).ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%q: %d %s", host, w.Code, w.Body)
+		}
+	}
+}
+
+func TestWhatIsLeftOutIsTold(t *testing.T) {
+	samples := make([]Sample, maxSeries+1)
+	for i := range samples {
+		samples[i] = Sample{"1", "r", "Shop", "orders", [][2]string{{"Task", strconv.Itoa(i)}}, 1, 1, 1, 1}
+	}
+	if _, text := scrape(handler(t, samples...), "127.0.0.1:1"); !strings.Contains(text, "drey_metrics_left_out 1") || strings.Count(text, "\nshop_orders_sum{") != maxSeries {
+		t.Errorf("%d series", strings.Count(text, "\nshop_orders_sum{"))
 	}
 }
 
