@@ -252,11 +252,14 @@ func (d *dataset) find(q *search.Query) (found []series, err error) {
 	low := indexKey(parts...)
 	oldest := d.now.Add(-listed - noteEvery).Unix()
 	err = d.service.kv.Scan(d.ctx, low, after(low), func(key, value []byte) error {
+		if decodeTime(value) < oldest {
+			return nil
+		}
 		of, err := decodeSeries(key)
 		if err != nil {
 			return err
 		}
-		if decodeTime(value) < oldest || !q.Matches(of.searched()) {
+		if !q.Matches(of.searched()) {
 			return nil
 		}
 		if len(found) == maxSearched {
