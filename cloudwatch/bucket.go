@@ -2,9 +2,6 @@ package cloudwatch
 
 import (
 	"cmp"
-	"encoding/binary"
-	"errors"
-	"fmt"
 	"math"
 	"slices"
 )
@@ -104,41 +101,3 @@ func (b bucket) percentile(p float64) (float64, bool) {
 	}
 	return b.max, true
 }
-
-const bucketVersion = 1
-
-// encode writes version, flags, statistics and values.
-func (b bucket) encode() []byte {
-	var flags byte
-	if b.opaque {
-		flags = 1
-	}
-	out := append(make([]byte, 0, 36+16*len(b.values)), bucketVersion, flags)
-	for _, f := range [...]float64{b.count, b.sum, b.min, b.max} {
-		out = binary.BigEndian.AppendUint64(out, math.Float64bits(f))
-	}
-	for _, v := range b.values {
-		out = binary.BigEndian.AppendUint64(out, math.Float64bits(v.value))
-		out = binary.BigEndian.AppendUint64(out, math.Float64bits(v.count))
-	}
-	return out
-}
-
-var errBucket = errors.New("not a bucket of this version")
-
-func decodeBucket(p []byte) (b bucket, err error) {
-	const head = 2 + 4*8
-	if len(p) < head || p[0] != bucketVersion || (len(p)-head)%16 != 0 {
-		return b, fmt.Errorf("%w: %d bytes", errBucket, len(p))
-	}
-	b.opaque = p[1]&1 != 0
-	for i, f := range [...]*float64{&b.count, &b.sum, &b.min, &b.max} {
-		*f = float(p[2+8*i:])
-	}
-	for p = p[head:]; len(p) > 0; p = p[16:] {
-		b.values = append(b.values, valueCount{float(p), float(p[8:])})
-	}
-	return b, nil
-}
-
-func float(p []byte) float64 { return math.Float64frombits(binary.BigEndian.Uint64(p)) }

@@ -1,6 +1,9 @@
 package cloudwatch
 
 import (
+	"encoding/binary"
+	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -72,6 +75,70 @@ func TestFoldedBucketsKnowTheirSamples(t *testing.T) {
 	}
 }
 
+// wide is how buckets were stored that took more room.
+func wide(b bucket) []byte {
+	numbers := []float64{b.count, b.sum, b.min, b.max}
+	for _, v := range b.values {
+		numbers = append(numbers, v.value, v.count)
+	}
+	out := []byte{formWide, 0}
+	if b.opaque {
+		out[1] = flagOpaque
+	}
+	for _, v := range numbers {
+		out = binary.BigEndian.AppendUint64(out, math.Float64bits(v))
+	}
+	return out
+}
+
+// TestStoredBucketsAreSmallAndWhole stores buckets whose statistics follow from their values, and such whose do not.
+func TestStoredBucketsAreSmallAndWhole(t *testing.T) {
+	odd := fold(sample(0.1, 1), sample(0.2, 1), sample(1e9, 0.5))
+	odd.sum, odd.min, odd.max = 7, 0.05, 2e9
+	for name, c := range map[string]struct {
+		b    bucket
+		most int // bytes
+	}{
+		"whole number":  {sample(320, 1), 3},
+		"real number":   {sample(0.1, 1), 9},
+		"zero":          {sample(0, 1), 1},
+		"several":       {sample(7, 12), 2 + 3 + 1},
+		"whole numbers": {fold(sample(1, 1), sample(2, 1), sample(300, 1)), 2 + 3*3},
+		"counts":        {fold(sample(1, 5), sample(2, 1)), 2 + 2*4},
+		"set":           {statisticSet(3, 6, 1, 3), 2 + 1 + 3*3},
+		"set and value": {fold(sample(2, 1), statisticSet(3, 6, 1, 3)), 20},
+		"odd":           {odd, 80},
+		"endless":       {bucket{count: 2, sum: math.MaxFloat64, min: -math.SmallestNonzeroFloat64, max: math.MaxFloat64, values: []valueCount{}}, 40},
+		"empty":         {bucket{}, 6},
+	} {
+		p := c.b.encode()
+		got, err := decodeBucket(p)
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(c.b) || len(p) > c.most {
+			t.Errorf("%s: %v of %v in %d bytes, %v", name, got, c.b, len(p), err)
+		}
+		if got, err := decodeBucket(wide(c.b)); err != nil || fmt.Sprint(got) != fmt.Sprint(c.b) {
+			t.Errorf("%s, wide: %v, %v", name, got, err)
+		}
+	}
+	for _, p := range [][]byte{nil, {0}, {formMany}, {formMany, 0, 2}, {formAlone, 1, 2, 3, 4, 5, 6, 7, 8, 9}, {formWide, 0, 1}} {
+		if b, err := decodeBucket(p); !errors.Is(err, errBucket) {
+			t.Errorf("%x is %v", p, b)
+		}
+	}
+}
+
+func TestUnitsOfKeys(t *testing.T) {
+	for _, u := range append(slices.Clone(units), "", "Parsecs", "\xff") {
+		key := tiers[1].pointKey(seriesID{}, 120, u)
+		if at, got := decodePoint(key); at != 120 || got != u {
+			t.Errorf("%q is %q", u, got)
+		}
+	}
+	if len(units) != 27 {
+		t.Errorf("%d units", len(units)) // of StandardUnit
+	}
+}
+
 func TestRoundingTwiceChangesNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 10000 {
@@ -106,14 +173,16 @@ func TestPercentilesAreUnknown(t *testing.T) {
 func FuzzBucket(f *testing.F) {
 	f.Add(sample(1, 2).encode())
 	f.Add(statisticSet(3, 6, 1, 3).encode())
+	f.Add(fold(sample(1.5, 2), sample(-0.1, 1e300)).encode())
+	f.Add(wide(fold(sample(1.5, 2), statisticSet(3, 6, 1, 3))))
 	f.Add([]byte{1, 0})
 	f.Fuzz(func(t *testing.T, p []byte) {
 		b, err := decodeBucket(p)
 		if err != nil {
 			return
 		}
-		if again, err := decodeBucket(b.encode()); err != nil || len(again.values) != len(b.values) {
-			t.Fatalf("%v: %v", again, err)
+		if again, err := decodeBucket(b.encode()); err != nil || fmt.Sprint(again) != fmt.Sprint(b) {
+			t.Fatalf("%v, %v: %v", b, again, err)
 		}
 		fold(b, b).round().percentile(50)
 	})

@@ -250,13 +250,16 @@ func (d *dataset) find(q *search.Query) (found []series, err error) {
 		parts = append(parts, n)
 	}
 	low := indexKey(parts...)
-	oldest := d.now.Add(-listed).Unix()
+	oldest := d.now.Add(-listed - noteEvery).Unix()
 	err = d.service.kv.Scan(d.ctx, low, after(low), func(key, value []byte) error {
+		if decodeTime(value) < oldest {
+			return nil
+		}
 		of, err := decodeSeries(key)
 		if err != nil {
 			return err
 		}
-		if decodeTime(value) < oldest || !q.Matches(of.searched()) {
+		if !q.Matches(of.searched()) {
 			return nil
 		}
 		if len(found) == maxSearched {

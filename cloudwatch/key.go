@@ -12,11 +12,12 @@ import (
 
 // Keys of the store:
 //
-//	s account region namespace name (dimension value)…   -> when points came last, Unix seconds
+//	s account region namespace name (dimension value)…   -> about when points came last, Unix seconds
 //	p tier partition series time unit                    -> a bucket
 //
 // Strings of index keys end with 00 01 and double a 00 inside as 00 FF, so they sort as the strings do. A partition is a
-// span of time that expires at once.
+// span of time that expires at once. It is short, because what is put now is sorted in among the partition's other points:
+// a partition that has passed is not written again. And it is long enough for the points of a series to lie together.
 const (
 	indexPrefix = 's'
 	pointPrefix = 'p'
@@ -107,9 +108,9 @@ const day = 24 * time.Hour
 // tiers are ordered from fine to coarse.
 var tiers = []tier{
 	{code: 1, width: 1, partition: 3600, keep: 3 * time.Hour},
-	{code: 2, width: 60, partition: 86400, keep: 15 * day},
-	{code: 3, width: 300, partition: 4 * 86400, keep: 63 * day},
-	{code: 4, width: 3600, partition: 30 * 86400, keep: 455 * day},
+	{code: 2, width: 60, partition: 3600, keep: 15 * day},
+	{code: 3, width: 300, partition: 6 * 3600, keep: 63 * day},
+	{code: 4, width: 3600, partition: 2 * 86400, keep: 455 * day},
 }
 
 // start is the Unix time at which the bucket of t begins.
@@ -126,11 +127,28 @@ func (t tier) prefix(at int64) []byte {
 func (t tier) pointKey(id seriesID, at int64, unit string) []byte {
 	k := append(t.prefix(at), id[:]...)
 	k = binary.BigEndian.AppendUint64(k, uint64(t.start(at)))
+	if code := slices.Index(units, unit); code >= 0 {
+		return append(k, unitCode+byte(code))
+	}
 	return append(k, unit...)
 }
 
+// units stand in keys as the byte unitCode and their place here. What is not among them is spelled out.
+var units = []string{
+	"None", "Count", "Count/Second", "Percent", "Seconds", "Microseconds", "Milliseconds",
+	"Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Terabytes", "Bits", "Kilobits", "Megabits", "Gigabits", "Terabits",
+	"Bytes/Second", "Kilobytes/Second", "Megabytes/Second", "Gigabytes/Second", "Terabytes/Second",
+	"Bits/Second", "Kilobits/Second", "Megabits/Second", "Gigabits/Second", "Terabits/Second",
+}
+
+const unitCode = 0x80
+
 const pointTime = 2 + 4 + len(seriesID{}) // where the time begins in a point key
 
-func decodePoint(key []byte) (at int64, unit string) {
-	return int64(binary.BigEndian.Uint64(key[pointTime:])), string(key[pointTime+8:])
+func decodePoint(key []byte) (int64, string) {
+	at, spelled := int64(binary.BigEndian.Uint64(key[pointTime:])), key[pointTime+8:]
+	if len(spelled) == 1 && spelled[0] >= unitCode && int(spelled[0]-unitCode) < len(units) {
+		return at, units[spelled[0]-unitCode]
+	}
+	return at, string(spelled)
 }

@@ -35,14 +35,18 @@ func (s *Service) ListMetrics(ctx context.Context, in *model.ListMetricsInput) (
 	if err != nil {
 		return nil, err
 	}
-	oldest := s.now().Add(-recently[in.RecentlyActive]).Unix()
+	needed := needles(in.Dimensions)
+	oldest := s.now().Add(-recently[in.RecentlyActive] - noteEvery).Unix()
 	var last []byte
 	err = s.kv.Scan(ctx, low, high, func(key, value []byte) error {
+		if decodeTime(value) < oldest || slices.ContainsFunc(needed, func(part []byte) bool { return !bytes.Contains(key, part) }) {
+			return nil
+		}
 		found, err := decodeSeries(key)
 		if err != nil {
 			return err
 		}
-		if decodeTime(value) < oldest || !matches(found, in) {
+		if !matches(found, in) {
 			return nil
 		}
 		if len(out.Metrics) == metricsPerPage {
@@ -75,6 +79,18 @@ func listRange(r *wire.Request, in *model.ListMetricsInput) (low, high []byte, e
 		return nil, nil, model.InvalidParameterValueException.Errorf("The value for parameter NextToken is invalid.")
 	}
 	return append(seen, 0), high, nil
+}
+
+// needles are parts of the key of every series that has the dimensions; most others are told by them without being decoded.
+func needles(filters []model.DimensionFilter) (parts [][]byte) {
+	for _, f := range filters {
+		want := []string{*f.Name}
+		if f.Value != nil {
+			want = append(want, *f.Value)
+		}
+		parts = append(parts, indexKey(want...)[1:])
+	}
+	return parts
 }
 
 func matches(s series, in *model.ListMetricsInput) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	model "drey/model/cloudwatch"
@@ -47,7 +48,8 @@ func (d Datum) bucket() bucket {
 // point is a bucket of samples on its way into the store.
 type point struct {
 	series series
-	at     int64 // Unix seconds
+	id     seriesID // of series
+	at     int64    // Unix seconds
 	unit   string
 	fine   bool // StorageResolution 1
 	bucket bucket
@@ -141,25 +143,26 @@ func dimensionsOf(in []model.Dimension) []Dimension {
 
 // store writes points into the buckets of all tiers and tells the index, in one durable write.
 func (s *Service) store(points []point) error {
+	points = slices.DeleteFunc(points, func(p point) bool { return p.bucket.count == 0 })
+	for i := range points {
+		points[i].id = points[i].series.id()
+	}
 	now := s.now()
 	noted, sweep := s.due(points, now)
 	err := s.kv.Write(func(b kv.Batch) error {
 		for _, p := range points {
-			if p.bucket.count == 0 {
-				continue
-			}
-			value, id := p.bucket.encode(), p.series.id()
+			value := p.bucket.encode()
 			for _, t := range tiers {
 				if t.width < 60 && !p.fine {
 					continue
 				}
-				if err := b.Merge(t.pointKey(id, p.at, p.unit), value); err != nil {
+				if err := b.Merge(t.pointKey(p.id, p.at, p.unit), value); err != nil {
 					return err
 				}
 			}
 		}
 		for _, n := range noted {
-			if err := b.Merge(n.key(), encodeTime(now.Unix())); err != nil {
+			if err := b.Merge(n.series.key(), encodeTime(now.Unix())); err != nil {
 				return err
 			}
 		}
@@ -176,26 +179,22 @@ func (s *Service) store(points []point) error {
 }
 
 const (
-	noteEvery  = 60 // seconds; the index knows the last points of a series no more exactly
+	noteEvery  = 10 * time.Minute // the index knows the last points of a series no more exactly
 	sweepEvery = time.Hour
-	maxNoted   = 20000
+	maxTold    = 1 << 20
 )
 
-// due lists the series that the index has not been told of for a while, and says whether it is time to expire.
-func (s *Service) due(points []point, now time.Time) (noted []series, sweep bool) {
+// due lists the points whose series the index has not been told of for a while, and says whether it is time to expire.
+func (s *Service) due(points []point, now time.Time) (noted []point, sweep bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.noted) > maxNoted {
-		clear(s.noted)
+	if now.Sub(s.toldSince) >= noteEvery || len(s.told) > maxTold {
+		s.toldSince, s.told = now, map[seriesID]struct{}{}
 	}
 	for _, p := range points {
-		if p.bucket.count == 0 {
-			continue
-		}
-		id := p.series.id()
-		if last, ok := s.noted[id]; !ok || now.Unix()-last >= noteEvery {
-			s.noted[id] = now.Unix()
-			noted = append(noted, p.series)
+		if _, ok := s.told[p.id]; !ok {
+			s.told[p.id] = struct{}{}
+			noted = append(noted, p)
 		}
 	}
 	sweep = now.Sub(s.swept) >= sweepEvery
@@ -206,11 +205,11 @@ func (s *Service) due(points []point, now time.Time) (noted []series, sweep bool
 }
 
 // forget takes back what due noted of a write that failed.
-func (s *Service) forget(noted []series) {
+func (s *Service) forget(noted []point) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range noted {
-		delete(s.noted, n.id())
+		delete(s.told, n.id)
 	}
 }
 

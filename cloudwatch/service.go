@@ -42,9 +42,10 @@ type Service struct {
 	stop     context.CancelFunc
 	done     chan struct{} // closed when the evaluator has ended
 
-	mu    sync.Mutex
-	noted map[seriesID]int64 // when the index was last told of a series' points, Unix seconds
-	swept time.Time
+	mu        sync.Mutex
+	told      map[seriesID]struct{} // the series of whose points the index was told since toldSince
+	toldSince time.Time
+	swept     time.Time
 }
 
 var _ model.API = (*Service)(nil)
@@ -62,7 +63,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	}
 	s := &Service{
 		db: c.DB, kv: kv.New(kv.Config{Dir: c.Dir, Log: c.Log, Merge: merge}), log: c.Log, now: c.Now, act: c.Act, roleOf: c.RoleOf,
-		noted: map[seriesID]int64{}, poked: make(chan struct{}, 1), queued: make(chan struct{}, 1), done: make(chan struct{}),
+		told: map[seriesID]struct{}{}, poked: make(chan struct{}, 1), queued: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop

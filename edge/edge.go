@@ -37,7 +37,12 @@ type Config struct {
 	ApplicationCredentials func(ctx context.Context, token string) (body []byte, err error)
 	// Dashboards serves the paths below DashboardPrefix; nil = there are none.
 	Dashboards http.Handler
+	// Scrapes serves ScrapePath to Prometheus; nil = it is not there.
+	Scrapes http.Handler
 }
+
+// ScrapePath is where Prometheus reads the newest metrics.
+const ScrapePath = "/_drey/metrics"
 
 // DashboardPrefix is where the Flink dashboards of applications are.
 const DashboardPrefix = "/_drey/dashboards/"
@@ -115,6 +120,8 @@ func (h *Handler) internal(w *pacedAnswer, r *http.Request) bool {
 	case h.Dashboards != nil && strings.HasPrefix(r.URL.Path, DashboardPrefix):
 		w.patience = pause // Flink may pause in an answer as well
 		h.Dashboards.ServeHTTP(w, r)
+	case h.Scrapes != nil && r.URL.Path == ScrapePath:
+		h.Scrapes.ServeHTTP(w, r)
 	case strings.HasPrefix(r.URL.Path, "/_drey/"):
 		http.NotFound(w, r)
 	default:

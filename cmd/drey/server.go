@@ -31,6 +31,7 @@ import (
 	"drey/msf"
 	"drey/reconcile"
 	"drey/s3"
+	"drey/scrape"
 	"drey/store/sql"
 	"drey/wire"
 )
@@ -163,6 +164,7 @@ func (s *server) openEdge(ctx context.Context) error {
 	h := edge.New(edge.Config{
 		Services: s.services(), Credentials: s.iam.Credentials, Authorize: s.iam.Authorize, Region: s.Region, Log: s.log, Now: time.Now,
 		ApplicationCredentials: s.applicationCredentials, Telemetry: s.observer.receiver.Write, Dashboards: s.dashboards,
+		Scrapes: scrape.Handler(scrape.Config{Newest: s.newest, Log: s.log}),
 	})
 	l, err := edge.Listen(ctx, "tcp", s.Listen.String())
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"drey/kinesis"
 	"drey/logs"
 	cloudwatchmodel "drey/model/cloudwatch"
+	"drey/scrape"
 	"drey/telemetry"
 	"drey/wire"
 )
@@ -231,4 +232,15 @@ func streamMetrics(c *cloudwatch.Service) func(ctx context.Context, account, reg
 		}
 		return c.Put(ctx, account, region, "AWS/Kinesis", list)
 	}
+}
+
+// newest gives a scrape what CloudWatch has.
+func (s *server) newest(ctx context.Context, before time.Duration, yield func(scrape.Sample) bool) error {
+	return s.cloudwatch.Newest(ctx, before, func(n cloudwatch.Newest) bool {
+		sample := scrape.Sample{Account: n.Account, Region: n.Region, Namespace: n.Namespace, Name: n.Name, Count: n.Count, Sum: n.Sum, Min: n.Min, Max: n.Max}
+		for _, d := range n.Dimensions {
+			sample.Dimensions = append(sample.Dimensions, [2]string{d.Name, d.Value})
+		}
+		return yield(sample)
+	})
 }

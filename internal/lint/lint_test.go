@@ -91,6 +91,7 @@ var rules = []struct {
 	{[]string{"flink"}, []string{"flink", "app"}, "Flink's REST API and configuration know no service"},
 	{[]string{"dashboard"}, []string{"wire", "store"}, "it knows sessions and a JobManager's address, not what an application is"},
 	{[]string{"alarmaction"}, nil, "it knows what an action says, not what an alarm or an application is"},
+	{[]string{"scrape"}, nil, "it shows samples and knows no service"},
 	{[]string{"telemetry"}, []string{"telemetry", "store"}, "telemetry hands on through interfaces of its own"},
 }
 
@@ -134,7 +135,7 @@ func TestServicesDoNotImportOneAnother(t *testing.T) {
 }
 
 // httpUsers are the packages that may see net/http.
-var httpUsers = []string{"edge", "s3", "flink", "driver", "wire/restxml", "wire/sigv4", "wire", "cmd/drey", "e2e", "bench", "dashboard", "alarmaction"}
+var httpUsers = []string{"edge", "s3", "flink", "driver", "wire/restxml", "wire/sigv4", "wire", "cmd/drey", "e2e", "bench", "dashboard", "alarmaction", "scrape"}
 
 func TestHTTPStaysAtTheEdge(t *testing.T) {
 	for _, p := range packages(t) {

@@ -79,6 +79,32 @@ func TestWritesScanInOrder(t *testing.T) {
 	}
 }
 
+func TestScanEach(t *testing.T) {
+	d := New(Config{Dir: t.TempDir(), Merge: add})
+	defer d.Close()
+	if err := d.Write(func(b Batch) error {
+		return errors.Join(b.Set([]byte("a1"), []byte("1")), b.Set([]byte("a2"), []byte("2")), b.Set([]byte("b1"), []byte("3")), b.Set([]byte("d1"), []byte("4")))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ranges := [][2]string{{"d", "e"}, {"a", "b"}, {"c", "d"}, {"a2", "b1"}}
+	bounds := func(i int) (low, high []byte) { return []byte(ranges[i][0]), []byte(ranges[i][1]) }
+	got := ""
+	note := func(i int, k, v []byte) error { got += fmt.Sprintf("%d %s=%s ", i, k, v); return nil }
+	if err := d.ScanEach(t.Context(), len(ranges), bounds, note); err != nil || got != "0 d1=4 1 a1=1 1 a2=2 3 a2=2 " {
+		t.Errorf("%q, %v", got, err)
+	}
+	n := 0
+	if err := d.ScanEach(t.Context(), len(ranges), bounds, func(int, []byte, []byte) error { n++; return ErrStop }); err != nil || n != 1 {
+		t.Errorf("stopped after %d keys, %v", n, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := d.ScanEach(ctx, len(ranges), bounds, note); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
 func TestMergesAtOnceLoseNothing(t *testing.T) {
 	d := New(Config{Dir: t.TempDir(), Merge: add})
 	defer d.Close()
