@@ -277,12 +277,20 @@ func (p *reporter) report(lines []line, now time.Time) (Application, []Datum) {
 	for _, l := range lines {
 		whole[l.measurement+"\x00"+process(l)] = l.fields["value"]
 	}
+	chains := p.chains(lines)
 	var data []Datum
 	for _, l := range lines {
 		for i := range byMeasurement[l.measurement] {
 			m := &byMeasurement[l.measurement][i]
-			if v, ok := p.value(m, l, whole); ok {
-				data = p.sample(data, m, l, v, now)
+			v, ok := p.value(m, l, whole)
+			if !ok {
+				continue
+			}
+			data = p.sample(data, m, m.scopes, l, v, now)
+			if m.chained != nil {
+				for _, o := range chains[subtask(l)] {
+					data = p.sample(data, m, m.chained, o, v, now)
+				}
 			}
 		}
 		if name, pairs, ok := custom(l); ok {
@@ -316,9 +324,33 @@ func (p *reporter) value(m *metric, l line, whole map[string]float64) (float64, 
 	return v, !math.IsNaN(v) && !math.IsInf(v, 0)
 }
 
-// sample adds the line's value in each scope that the application publishes.
-func (p *reporter) sample(data []Datum, m *metric, l line, v float64, now time.Time) []Datum {
-	for i, s := range m.scopes {
+// subtask names the thread that a line is of.
+func subtask(l line) string {
+	return process(l) + "\x00" + l.tags["task_id"] + "\x00" + l.tags["subtask_index"]
+}
+
+// chains gives for each subtask a line of each of its operators, unless nothing is told of operators.
+func (p *reporter) chains(lines []line) map[string][]line {
+	if levels[p.app.MetricsLevel] < operator {
+		return nil
+	}
+	of, seen := map[string][]line{}, map[string]bool{}
+	for _, l := range lines {
+		if l.tags["operator_id"] == "" {
+			continue
+		}
+		thread := subtask(l)
+		if o := thread + "\x00" + l.tags["operator_id"]; !seen[o] {
+			seen[o] = true
+			of[thread] = append(of[thread], l)
+		}
+	}
+	return of
+}
+
+// sample adds the line's value in each of the scopes that the application publishes.
+func (p *reporter) sample(data []Datum, m *metric, scopes []scope, l line, v float64, now time.Time) []Datum {
+	for i, s := range scopes {
 		if s.level > levels[p.app.MetricsLevel] {
 			continue
 		}
