@@ -67,7 +67,7 @@ func (j *measuredJob) between(from, to time.Time) (found []usage) {
 
 // compareContainers holds the first samples of a minute of the TaskManager's container, a KPU of one processor, 1 GiB and 50 GiB,
 // against what the kernel said around them. Containers are looked at each five seconds, and measured when half a minute begins.
-func (j *measuredJob) compareContainers(t *testing.T, answer map[string]statistics, minute time.Time) {
+func (j *measuredJob) compareContainers(t *testing.T, minute time.Time) {
 	const look, half = 7 * time.Second, 30 * time.Second
 	began := j.usage[0].at
 	first, last := minute.Add(-half), minute.Add(-half+look)
@@ -91,7 +91,7 @@ func (j *measuredJob) compareContainers(t *testing.T, answer map[string]statisti
 		"containerMemoryUtilization": within(3)(memory),
 		"containerDiskUtilization":   within(0.01)(disk),
 	} {
-		a := answer[name]
+		a := j.answer[name]
 		t.Logf("%s is %v to %v; the kernel says %v", name, a.Minimum, a.Maximum, s)
 		if a.SampleCount != 1 || a.Minimum < s.low || a.Maximum > s.high || a.Minimum <= 0 {
 			t.Errorf("%s: %+v; the kernel says %v", name, a, s)

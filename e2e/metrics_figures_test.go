@@ -9,8 +9,8 @@ import (
 // span is what a value was meanwhile, from and to.
 type span struct{ low, high float64 }
 
-// age is how many seconds a sample may be younger than what Flink's REST API said last: it looks at metrics every ten seconds, when
-// it is asked, once a second here, and tells what it saw before; and samples are awaited for another while.
+// age is how many seconds lie at most between a sample and what Flink's REST API said: it looks at metrics every ten seconds, when it
+// is asked, once a second here, and tells what it saw before; and it is asked until all samples are there.
 const age = 20
 
 // figure is a row of the table of "Metrics and dimensions in Managed Service for Apache Flink".
@@ -27,7 +27,7 @@ type figure struct {
 
 // grows by so much in a second at most.
 func grows(perSecond float64) func(span) span {
-	return func(s span) span { return span{s.low, s.high + age*perSecond} }
+	return func(s span) span { return span{s.low - age*perSecond, s.high + age*perSecond} }
 }
 
 // within a distance.
