@@ -51,7 +51,7 @@ func prepare() error {
 	if err := command(root, program, "runtime", "install", "FLINK-1_18", "--data-dir", filepath.Join(cache, "drey")); err != nil {
 		return err
 	}
-	if err := build(filepath.Join(root, "e2e", "jars"), "test-late.jar"); err != nil {
+	if err := build(filepath.Join(root, "e2e", "jars"), "test-measured.jar"); err != nil {
 		return err
 	}
 	return build(example, "order-processor-2.0.jar")

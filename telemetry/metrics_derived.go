@@ -37,10 +37,15 @@ func (p *reporter) downFor(now time.Time) float64 {
 }
 
 func (p *reporter) down(data []Datum, v float64, now time.Time) []Datum {
-	if p.due("downtime", always, now) {
-		data = append(data, p.datum("downtime", milliseconds, v, now, nil))
+	if p.due(downtime.name, downtime.minute, now) {
+		data = append(data, p.derived(&downtime, v, now))
 	}
 	return data
+}
+
+// derived is a sample of what is known of the application as a whole.
+func (p *reporter) derived(m *metric, v float64, now time.Time) Datum {
+	return p.datum(m.name, m.unit, v, now, nil)
 }
 
 // observed gives the samples that only the keeper's facts tell: downtime while no JobManager reports, and KPUs, at once
@@ -55,9 +60,9 @@ func (p *reporter) observed(now time.Time) (Application, []Datum) {
 	const part = 60 * 60 // an hour is one part of 60 minutes
 	if p.facts.KPUs > 0 {
 		hour := now.Unix() / part
-		if last, ok := p.sampled["KPUs"]; !ok || last < hour {
-			p.sampled["KPUs"] = hour
-			data = append(data, p.datum("KPUs", count, float64(p.facts.KPUs), now, nil))
+		if last, ok := p.sampled[kpus.name]; !ok || last < hour {
+			p.sampled[kpus.name] = hour
+			data = append(data, p.derived(&kpus, float64(p.facts.KPUs), now))
 		}
 	}
 	return p.app, data
@@ -85,23 +90,23 @@ func (p *reporter) containers(ctx context.Context, minute time.Duration, now tim
 		p.cpu[c.Name] = cpuUse{now, c.CPUSeconds}
 		if b, ok := before[c.Name]; ok {
 			n := len(data)
-			data = p.ratio(data, "containerCPUUtilization", c.CPUSeconds-b.seconds, now.Sub(b.at).Seconds()*c.CPULimit, now)
+			data = p.ratio(data, &containerCPU, c.CPUSeconds-b.seconds, now.Sub(b.at).Seconds()*c.CPULimit, now)
 			if len(data) > n {
 				p.note(data[n].Value, minute, now)
 			}
 		}
-		data = p.ratio(data, "containerMemoryUtilization", float64(c.MemoryBytes), float64(c.MemoryMax), now)
-		data = p.ratio(data, "containerDiskUtilization", float64(c.DiskBytes), float64(c.DiskMax), now)
+		data = p.ratio(data, &containerMemory, float64(c.MemoryBytes), float64(c.MemoryMax), now)
+		data = p.ratio(data, &containerDisk, float64(c.DiskBytes), float64(c.DiskMax), now)
 	}
 	return data, nil
 }
 
 // ratio adds a percentage; one without limit, or of a process that was replaced meanwhile, is left out.
-func (p *reporter) ratio(data []Datum, name string, used, limit float64, now time.Time) []Datum {
+func (p *reporter) ratio(data []Datum, m *metric, used, limit float64, now time.Time) []Datum {
 	if limit <= 0 || used < 0 {
 		return data
 	}
-	return append(data, p.datum(name, percent, 100*used/limit, now, nil))
+	return append(data, p.derived(m, 100*used/limit, now))
 }
 
 // flinkTags are the scope variables of Flink's own; all others are key-value groups of the user.

@@ -7,17 +7,16 @@ import (
 )
 
 // documented is the table of "Metrics and dimensions in Managed Service for Apache Flink": unit, levels (Application, Task,
-// Operator, Parallelism; application metrics of a stream, a topic or a host have more dimensions) and samples a minute. What is
-// not read from a single report (downtime, containers, KPUs) has tests of its own. Managed memory is told by TaskManagers
-// alone: Flink knows none of tasks and operators.
+// Operator, Parallelism; application metrics of a stream, a topic or a host have more dimensions) and samples a minute, 0 = one an
+// hour. Managed memory is told by TaskManagers alone: Flink knows none of tasks and operators.
 var documented = map[string]struct {
 	unit   string
 	levels string
 	minute int
 }{
-	"busyTimeMsPerSecond":           {milliseconds, "ATP", 4},
-	"idleTimeMsPerSecond":           {milliseconds, "ATP", 4},
-	"backPressuredTimeMsPerSecond":  {milliseconds, "ATP", 4},
+	"busyTimeMsPerSecond":           {milliseconds, "ATOP", 4},
+	"idleTimeMsPerSecond":           {milliseconds, "ATOP", 4},
+	"backPressuredTimeMsPerSecond":  {milliseconds, "ATOP", 4},
 	"cpuUtilization":                {percent, "A", 1},
 	"heapMemoryUtilization":         {percent, "A", 1},
 	"managedMemoryUsed":             {bytesUnit, "A", 1},
@@ -39,6 +38,11 @@ var documented = map[string]struct {
 	"uptime":                        {milliseconds, "A", 4},
 	"fullRestarts":                  {count, "A", 4},
 	"numRestarts":                   {count, "A", 4},
+	"downtime":                      {milliseconds, "A", 12},
+	"KPUs":                          {count, "A", 0},
+	"containerCPUUtilization":       {percent, "A", 2},
+	"containerMemoryUtilization":    {percent, "A", 2},
+	"containerDiskUtilization":      {percent, "A", 2},
 	"runningTime":                   {milliseconds, "A", 4},
 	"restartingTime":                {milliseconds, "A", 4},
 	"failingTime":                   {milliseconds, "A", 4},
@@ -69,7 +73,7 @@ func letters(scopes []scope) (found string) {
 
 func TestEveryDocumentedMetric(t *testing.T) {
 	seen := map[string][]scope{}
-	for _, m := range metrics {
+	for _, m := range append([]metric{downtime, kpus, containerCPU, containerMemory, containerDisk}, metrics...) {
 		d, ok := documented[m.name]
 		if !ok {
 			t.Errorf("%s is not documented", m.name)
@@ -77,7 +81,7 @@ func TestEveryDocumentedMetric(t *testing.T) {
 		if m.unit != d.unit || m.minute != d.minute {
 			t.Errorf("%s in %s, %d times a minute; documented is %s, %d times", m.name, m.unit, m.minute, d.unit, d.minute)
 		}
-		seen[m.name] = append(seen[m.name], m.scopes...)
+		seen[m.name] = append(append(seen[m.name], m.scopes...), m.chained...)
 	}
 	for name, d := range documented {
 		got := strings.Split(letters(seen[name]), "")
@@ -92,8 +96,8 @@ func TestEveryDocumentedMetric(t *testing.T) {
 
 // TestMetricsOfFlink2 are published for it alone: earlier ones have some of them too, and the service does not.
 func TestMetricsOfFlink2(t *testing.T) {
-	report := "jobmanager_job_runningTime,host=a,job_id=j value=4000i 1\njobmanager_Status_FileDescriptor_Open,host=a value=512i 1\n" +
-		"taskmanager_Status_FileDescriptor_Max,host=b,tm_id=flink-taskmanager-1-1 value=1024i 1\n"
+	report := "jobmanager_job_runningTime,host=a,job_id=j value=4000i 1\njobmanager_Status_JVM_FileDescriptor_Open,host=a value=512i 1\n" +
+		"taskmanager_Status_JVM_FileDescriptor_Max,host=b,tm_id=flink-taskmanager-1-1 value=1024i 1\n"
 	onDesk(t, "", func(t *testing.T, r *Receiver, s *shelf) {
 		write(t, r, report)
 		if got := s.all(); len(got) != 0 {
@@ -103,8 +107,31 @@ func TestMetricsOfFlink2(t *testing.T) {
 		a.Flink2 = true
 		r.Register("token", a)
 		write(t, r, report)
-		wantSamples(t, s, "runningTime", "Application:order-processor=4000 Milliseconds")
+		wantSamples(t, s, "runningTime", "Application:order-processor,Flow:Input=4000 Milliseconds", "Application:order-processor=4000 Milliseconds")
 		wantSamples(t, s, "jobmanagerFileDescriptorsOpen", "Application:order-processor,Flow:Input,Host:a=512 Count")
 		wantSamples(t, s, "taskmanagerFileDescriptorsMax", "Application:order-processor,Flow:Input,Host:b,tm_id:flink-taskmanager-1-1=1024 Count")
 	})
+}
+
+// TestTimesOfChains: the operators of a chain are one thread, whose times each of them has.
+func TestTimesOfChains(t *testing.T) {
+	const of = ",host=a,tm_id=1,task_id=t,task_name=Map\\ ->\\ Sink,subtask_index="
+	report := "taskmanager_job_task_busyTimeMsPerSecond" + of + "0 value=250i 1\n" +
+		"taskmanager_job_task_busyTimeMsPerSecond" + of + "1 value=750i 1\n"
+	for _, index := range []string{"0", "1"} {
+		for _, name := range []string{"Map", "Sink"} {
+			report += "taskmanager_job_task_operator_numRecordsIn" + of + index + ",operator_id=" + name + ",operator_name=" + name + " count=1i 1\n" +
+				"taskmanager_job_task_operator_numRecordsOut" + of + index + ",operator_id=" + name + ",operator_name=" + name + " count=1i 1\n"
+		}
+	}
+	const app = "Application:order-processor"
+	for level, want := range map[string][]string{
+		"TASK":     {app + ",Task:Map_->_Sink=250 Milliseconds", app + ",Task:Map_->_Sink=750 Milliseconds", app + "=250 Milliseconds", app + "=750 Milliseconds"},
+		"OPERATOR": {app + ",Operator:Map=250 Milliseconds", app + ",Operator:Map=750 Milliseconds", app + ",Operator:Sink=250 Milliseconds", app + ",Operator:Sink=750 Milliseconds", app + ",Task:Map_->_Sink=250 Milliseconds", app + ",Task:Map_->_Sink=750 Milliseconds", app + "=250 Milliseconds", app + "=750 Milliseconds"},
+	} {
+		onDesk(t, level, func(t *testing.T, r *Receiver, s *shelf) {
+			write(t, r, report)
+			wantSamples(t, s, "busyTimeMsPerSecond", want...)
+		})
+	}
 }
