@@ -3,6 +3,8 @@ package msf_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"time"
@@ -130,9 +132,14 @@ func shelved(status string) func(*world) {
 	}
 }
 
-// exporting has an export of "s0" under way.
+// exporting has an export of "s0" under way, to a bucket that does not answer.
 func exporting(w *world) {
 	shelved(app.SnapshotReady)(w)
+	dir := filepath.Join(w.codeDir, "snapshots", "s0")
+	w.must(os.MkdirAll(dir, 0o700))
+	w.must(os.WriteFile(filepath.Join(dir, "_metadata"), nil, 0o600))
+	w.shelf.mu.Lock()
+	w.Cleanup(w.shelf.mu.Unlock)
 	w.must(w.DB.Write(w.ctx(), func(tx *appdb.Tx) error {
 		return tx.PutSnapshotOperation(&app.SnapshotOperation{
 			Key: app.Key{Account: account, Region: "us-east-1", Name: "s0"}, ID: "op", SnapshotID: "s0", Kind: app.ExportSnapshot, Status: app.InProgress,
