@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: demo test bench bench-kinesis bench-scaling lint generate coverage-api help
 
-PROJECTS := examples/order-processor e2e/jars e2e/kafka e2e/parquet e2e/relay e2e/streams
+PROJECTS := examples/order-processor e2e/jars e2e/kafka e2e/paced e2e/parquet e2e/relay e2e/streams
 MVN := mvn --quiet --batch-mode --no-transfer-progress
 
 demo: ## play the guide from bucket to metrics; KEEP=1 leaves the server running

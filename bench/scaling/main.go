@@ -81,9 +81,9 @@ func play(policy string, rate func(hour float64) float64) (o outcome) {
 		busy := done / capacity
 		s.Load = append(s.Load, app.Load{At: at, CPU: 100 * busy})
 		end := at.Add(time.Minute)
-		s.Flow = append(s.Flow, app.Flow{At: end, Vertices: []app.VertexFlow{
-			{Name: "Source", Parallelism: int(l.Current), Out: done / 60, Busy: busy / 10, Backlog: queue / math.Max(arrived/60, 1)},
-			{Name: "Worker", Parallelism: int(l.Current), Inputs: []int{0}, In: done / 60, Busy: busy, Backlog: math.NaN()},
+		s.Flow = append(s.Flow, app.Flow{From: at, At: end, Vertices: []app.VertexFlow{
+			{Vertex: app.Vertex{Name: "Source", Parallelism: int(l.Current)}, Out: done / 60, Busy: busy / 10, Backlog: queue / math.Max(arrived/60, 1), Arriving: arrived / math.Max(done, 1)},
+			{Vertex: app.Vertex{Name: "Worker", Parallelism: int(l.Current), Inputs: []int{0}}, In: done / 60, Busy: busy, Backlog: math.NaN()},
 		}})
 		if d := app.Scale(s, l, end); d.Parallelism > 0 {
 			l.Current, l.Since, down = d.Parallelism, end, gap
