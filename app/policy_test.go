@@ -96,6 +96,8 @@ func TestThroughputPolicy(t *testing.T) {
 		{"nobody knows how much: no more than twice", flows(12, 2, 1, 0.99), 2, 6, "it should take 2000"},
 		{"a source that has its backlog in memory says that it has none", flows(12, 2, 1, 0.99, 0), 2, 6, "it should take 2000"},
 		{"a backlog that grows by half a second in a second is twice the rate, and has to be worked off", flows(12, 2, 1, 0, 0, 30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 330), 2, 12, "Source is 330 s behind, and 2.00 times as much as it takes arrives"},
+		{"one that shrinks fast enough is left to shrink", flows(12, 2, 1, 0, 900, 870, 840, 810, 780, 750, 720, 690, 660, 630, 600, 570), 2, 0, ""},
+		{"one that hardly shrinks is not", flows(12, 2, 1, 0, 900, 899, 898, 897, 896, 895, 894, 893, 892, 891, 890, 889), 2, 11, "Source is 889 s behind"},
 		{"no more than the ceiling", flows(12, 16, 1, 0.9), 16, 32, ""},
 		{"two minutes are not enough", flows(2, 2, 1, 0.75), 2, 0, ""},
 		{"ten calm minutes, one step down", flows(12, 8, 0.2, 0), 8, 3, ""},

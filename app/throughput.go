@@ -39,6 +39,7 @@ const (
 	wantedUtilization = 0.75
 	catchUp           = 5   // minutes
 	maxFactor         = 8.0 // of one step: beyond, what is measured says too little
+	patience          = 4   // times catchUp, in which a backlog that already shrinks may be worked off without more
 	maxBlind          = 2.0 // where nobody knows how much arrives
 	wishesUp          = 3   // minutes that have to wish for more: what the last two come to counts, for the first may be half a one
 	wishesDown        = 10  // minutes that all have to wish for less
@@ -112,10 +113,27 @@ func wish(f Flow, l Limits, catchUp time.Duration) Decision {
 			best = Decision{needs, explain(f, i, factors[i], needs)}
 		}
 	}
+	if f.catchesUp(patience * catchUp) {
+		best.Parallelism = min(best.Parallelism, l.Current)
+	}
 	if best.Parallelism < l.Current && best.Parallelism*5 > l.Current*4 {
 		best.Parallelism = l.Current // too little to gain
 	}
 	return best
+}
+
+// catchesUp tells whether a backlog shrinks, and is gone in time: another change would stop the job once more.
+func (f Flow) catchesUp(in time.Duration) bool {
+	shrinks := false
+	for _, v := range f.Vertices {
+		if v.Backlog > 0 {
+			shrinks = v.Arriving < 1 && v.Backlog/(1/v.Arriving-1) <= in.Seconds()
+			if !shrinks {
+				return false
+			}
+		}
+	}
+	return shrinks
 }
 
 // demand is how many times as much as now a vertex would get. A source that says it has no backlog while the next vertices take

@@ -48,7 +48,7 @@ func TestThroughputPolicy(t *testing.T) {
 	if up < 4 || up > 6 {
 		t.Errorf("the parallelism is %d, and the load needs four to six", up)
 	}
-	s.await("what has piled up is counted", time.Minute, func() bool { return p.backlog() < 150 })
+	s.await("what has piled up is counted", 2*time.Minute, func() bool { return p.backlog() < 150 })
 	if notes := p.notes("paced", "Scaling from"); len(notes) != 1 || !becauseOfTheWorker.MatchString(notes[0]) {
 		t.Errorf("the log says %q", notes)
 	}
