@@ -27,8 +27,10 @@ bench-kinesis: ## Kinesis beside kinesalite and kinesis-local: rates, latencies,
 	npm ci --prefix bench/kinesis --no-audit --no-fund --loglevel=error
 	go run ./bench/kinesis $(ARGS)
 
-bench-scaling: ## the rules of automatic scaling against curves of load, in a model
-	go run ./bench/scaling
+bench-scaling: ## the rules of automatic scaling against curves of load, in a model; ARGS=-real with real jobs (ten minutes; ARGS="-real -quick")
+	@scripts/setup.sh
+	$(MVN) -f e2e/paced/pom.xml package
+	go run ./bench/scaling $(ARGS)
 
 lint: ## format, vet, staticcheck, and the rules of the house
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "run gofmt -w on these files"; exit 1; }

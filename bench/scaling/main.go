@@ -1,12 +1,18 @@
 // Scaling holds the rules of automatic scaling against curves of load, in a model of a job: a queue, and a worker whose every
-// parallel task takes a thousand records a second. The rules are the server's own (app.Scale); nothing runs. It judges nothing.
+// parallel task takes a thousand records a second. The rules are the server's own (app.Scale); nothing runs. With -real a server and
+// real jobs do, in compressed time. It judges nothing.
 //
-//	go run ./bench/scaling
+//	go run ./bench/scaling [-real [-quick]]
 package main
 
 import (
+	"context"
+	"flag"
 	"fmt"
 	"math"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"drey/app"
@@ -45,6 +51,23 @@ type outcome struct {
 }
 
 func main() {
+	real := flag.Bool("real", false, "play the curves to real jobs, an hour in two minutes")
+	quick := flag.Bool("quick", false, "with -real: one curve")
+	flag.Parse()
+	if *real {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		if err := playReal(ctx, *quick); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	model()
+}
+
+// model plays the curves to a queue.
+func model() {
 	fmt.Println("| load | policy | backlog, million records × h | longest wait, s | KPU-minutes | rescalings |")
 	fmt.Println("|---|---|---|---|---|---|")
 	for _, c := range curves {
