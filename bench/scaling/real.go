@@ -13,17 +13,17 @@ import (
 )
 
 // What the real job is: a minute of the rule lasts two seconds, an hour two minutes, and so does each curve. A task takes fifty
-// records a second, and computes for a tenth of its time. AWS's rule sees nothing but CPU, of which the JVM and the connectors
+// records a second, and computes for a fifth of its time. AWS's rule sees nothing but CPU, of which the JVM and the connectors
 // take some as well: its thresholds are what such a task shows at 75 % and at 10 %, about.
 const (
 	minute     = 2 * time.Second
-	realRule   = "2s,20:15,6:360"
+	realRule   = "2s,17:15,7:360"
 	curveTime  = 60 * minute
 	realTask   = 50 // records a second
 	tasksAKPU  = 2
 	maxTasks   = 6
 	workMicros = "20000"
-	burnMicros = "2000"
+	burnMicros = "4000"
 )
 
 // realCurves give the tasks' worth of records that come in, by the minute of the hour.
@@ -32,9 +32,9 @@ var realCurves = []struct {
 	rate func(minute float64) float64
 }{
 	{"step", func(m float64) float64 { return choose(m >= 5 && m < 35, 2.5, 0.4) }},
+	{"spike", func(m float64) float64 { return choose(m >= 10 && m < 15, 4, 0.4) }},
 	{"ramp", func(m float64) float64 { return 0.4 + 2.6*max(0, 1-max(m-25, 25-m)/20) }},
 	{"sine", func(m float64) float64 { return 1.6 - 1.2*cosine(m/30) }},
-	{"spike", func(m float64) float64 { return choose(m >= 10 && m < 15, 4, 0.4) }},
 }
 
 // playReal plays the curves into streams, each read by one application for each policy, both at the same time.
