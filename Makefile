@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: demo test bench bench-kinesis bench-scaling lint generate coverage-api help
 
-PROJECTS := examples/order-processor e2e/jars e2e/kafka e2e/parquet e2e/relay e2e/streams
+PROJECTS := examples/order-processor e2e/jars e2e/kafka e2e/paced e2e/parquet e2e/relay e2e/streams
 MVN := mvn --quiet --batch-mode --no-transfer-progress
 
 demo: ## play the guide from bucket to metrics; KEEP=1 leaves the server running
@@ -27,8 +27,10 @@ bench-kinesis: ## Kinesis beside kinesalite and kinesis-local: rates, latencies,
 	npm ci --prefix bench/kinesis --no-audit --no-fund --loglevel=error
 	go run ./bench/kinesis $(ARGS)
 
-bench-scaling: ## the rules of automatic scaling against curves of load, in a model
-	go run ./bench/scaling
+bench-scaling: ## the rules of automatic scaling against curves of load, in a model; ARGS=-real with real jobs (ten minutes; ARGS="-real -quick")
+	@scripts/setup.sh
+	$(MVN) -f e2e/paced/pom.xml package
+	go run ./bench/scaling $(ARGS)
 
 lint: ## format, vet, staticcheck, and the rules of the house
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "run gofmt -w on these files"; exit 1; }

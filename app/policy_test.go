@@ -67,14 +67,16 @@ func TestSchedule(t *testing.T) {
 // source was blocked, and its backlog in seconds at each minute.
 func flows(n int, parallelism int, busy, blocked float64, backlog ...float64) (list []app.Flow) {
 	for i := range n {
-		behind := math.NaN()
+		behind, arriving := math.NaN(), 1.0
 		if len(backlog) > 0 {
 			behind = backlog[min(i, len(backlog)-1)]
+			arriving = 1 / (1 - (behind-backlog[max(min(i, len(backlog)-1)-1, 0)])/60)
 		}
-		list = append(list, app.Flow{At: now.Add(time.Duration(i-n+1) * time.Minute), Vertices: []app.VertexFlow{
-			{Name: "Source", Parallelism: parallelism, Out: 1000, Busy: 0.1, Blocked: blocked, Backlog: behind},
-			{Name: "Sink", Parallelism: 1, Fixed: true, Inputs: []int{0}, In: 100, Out: 0, Busy: 0.99},
-			{Name: "Worker", Parallelism: parallelism, Inputs: []int{0}, In: 1000, Out: 10, Busy: busy, Backlog: math.NaN()},
+		at := now.Add(time.Duration(i-n+1) * time.Minute)
+		list = append(list, app.Flow{From: at.Add(-time.Minute), At: at, Vertices: []app.VertexFlow{
+			{Vertex: app.Vertex{Name: "Source", Parallelism: parallelism}, Out: 1000, Busy: 0.1, Blocked: blocked, Backlog: behind, Arriving: arriving},
+			{Vertex: app.Vertex{Name: "Sink", Parallelism: 1, Fixed: true, Inputs: []int{0}}, In: 100, Out: 0, Busy: 0.99},
+			{Vertex: app.Vertex{Name: "Worker", Parallelism: parallelism, Inputs: []int{0}}, In: 1000, Out: 10, Busy: busy, Backlog: math.NaN()},
 		}})
 	}
 	return list
@@ -90,10 +92,14 @@ func TestThroughputPolicy(t *testing.T) {
 	}{
 		{"as busy as it should be", flows(12, 4, 0.74, 0), 4, 0, ""},
 		{"one step to what the busiest vertex needs", flows(12, 2, 0.9, 0), 2, 3, "Worker takes 1000 records/s at 90 % of its time with parallelism 2, so it can take 1111"},
-		{"a blocked source would give more: four times as much", flows(12, 2, 1, 0.75), 2, 11, "it should take 4000"},
-		{"a backlog that grows by half a second in a second is twice the rate, and has to be worked off", flows(12, 2, 1, 0, 0, 30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 330), 2, 11, "the backlog is 300 s and grows by 0.50 s"},
+		{"a blocked source would give more: a quarter", flows(12, 4, 1, 0.2), 4, 7, "it should take 1250"},
+		{"nobody knows how much: no more than twice", flows(12, 2, 1, 0.99), 2, 6, "it should take 2000"},
+		{"a source that has its backlog in memory says that it has none", flows(12, 2, 1, 0.99, 0), 2, 6, "it should take 2000"},
+		{"a backlog that grows by half a second in a second is twice the rate, and has to be worked off", flows(12, 2, 1, 0, 0, 30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 330), 2, 12, "Source is 330 s behind, and 2.00 times as much as it takes arrives"},
+		{"one that shrinks fast enough is left to shrink", flows(12, 2, 1, 0, 900, 870, 840, 810, 780, 750, 720, 690, 660, 630, 600, 570), 2, 0, ""},
+		{"one that hardly shrinks is not", flows(12, 2, 1, 0, 900, 899, 898, 897, 896, 895, 894, 893, 892, 891, 890, 889), 2, 11, "Source is 889 s behind"},
 		{"no more than the ceiling", flows(12, 16, 1, 0.9), 16, 32, ""},
-		{"one minute is not enough", flows(1, 2, 1, 0.75), 2, 0, ""},
+		{"two minutes are not enough", flows(2, 2, 1, 0.75), 2, 0, ""},
 		{"ten calm minutes, one step down", flows(12, 8, 0.2, 0), 8, 3, ""},
 		{"nine are not enough", flows(9, 8, 0.2, 0), 8, 0, ""},
 		{"a little less is not worth it", flows(12, 8, 0.66, 0), 8, 0, ""},
@@ -107,7 +113,7 @@ func TestThroughputPolicy(t *testing.T) {
 			if got.Parallelism != c.want || !strings.Contains(got.Reason, c.says) {
 				t.Errorf("got %+v, expected %d %q", got, c.want, c.says)
 			}
-			l.Since = now.Add(-30 * time.Second)
+			l.Since = now.Add(-200 * time.Second) // two minutes are whole since the one after the change
 			if got := app.Scale(s, l, now); got.Parallelism != 0 {
 				t.Errorf("just after a change: %+v", got)
 			}

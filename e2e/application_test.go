@@ -24,6 +24,7 @@ type createOptions struct {
 	runtime            string // default FLINK-1_18
 	checkpointInterval time.Duration
 	metrics            string // MetricsLevel; default APPLICATION
+	perKPU             int    // with a parallelism of 1 and automatic scaling; default AWS's
 	groups             map[string]map[string]string
 }
 
@@ -67,6 +68,9 @@ func (o createOptions) configuration(key string) string {
 	}
 	if o.metrics != "" {
 		flink["MonitoringConfiguration"] = map[string]any{"ConfigurationType": "CUSTOM", "MetricsLevel": o.metrics, "LogLevel": "INFO"}
+	}
+	if o.perKPU > 0 {
+		flink["ParallelismConfiguration"] = map[string]any{"ConfigurationType": "CUSTOM", "Parallelism": 1, "ParallelismPerKPU": o.perKPU, "AutoScalingEnabled": true}
 	}
 	if len(flink) > 0 {
 		c["FlinkApplicationConfiguration"] = flink

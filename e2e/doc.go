@@ -12,7 +12,7 @@
 //	Manage application backups using snapshots: TestState, TestVersions
 //	Import and export enhanced snapshots: TestSnapshotsToAndFromPlainFlink
 //	In-place version upgrades for Apache Flink: TestRuntimes, TestFlink2, TestEveryRuntime
-//	Implement application scaling: TestState, TestRescaleInPlace, TestEveryRuntimeRescales, TestAutoScaling
+//	Implement application scaling: TestState, TestRescaleInPlace, TestEveryRuntimeRescales, TestAutoScaling, TestThroughputPolicy
 //	Use the Apache Flink Dashboard: TestDashboard
 //	Understand application resources: TestFullDisk
 //	Security in Amazon Managed Service for Apache Flink: TestWrongCredentials, TestSkewedClock, TestMalformedBodies, TestTruncatedChunks

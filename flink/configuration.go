@@ -14,6 +14,8 @@ type Settings struct {
 	State              string // directory for checkpoints and savepoints
 	TelemetryHost      string // where the metric reporter posts to; "" = nowhere
 	TelemetryToken     string // names the application to it; no secret, for Flink logs its configuration
+
+	MetricsAge time.Duration // how old what the REST API tells of metrics may be; 0 = Flink's ten seconds
 }
 
 // CheckpointDir and SavepointDir lie below the state directory.
@@ -50,6 +52,9 @@ func Configuration(s Settings) map[string]string {
 		o["execution.checkpointing.max-concurrent-checkpoints"] = "1"
 		// Retained, so that a job can go on after its JobManager was killed.
 		o["execution.checkpointing.externalized-checkpoint-retention"] = "RETAIN_ON_CANCELLATION"
+	}
+	if s.MetricsAge > 0 {
+		o["metrics.fetcher.update-interval"] = strconv.FormatInt(s.MetricsAge.Milliseconds(), 10)
 	}
 	if s.TelemetryHost != "" {
 		const r = "metrics.reporter.influx."

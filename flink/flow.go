@@ -5,6 +5,8 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"drey/app"
@@ -39,19 +41,19 @@ func order(nodes []node) (sorted []node) {
 	return sorted
 }
 
-// Flow asks what the vertices of a job do, by their metrics of the last minute. parallelism is the application's.
-func (c *Client) Flow(ctx context.Context, j *Job, parallelism int) ([]app.VertexFlow, error) {
+// Tally asks what the vertices of a job have done. parallelism is the application's.
+func (c *Client) Tally(ctx context.Context, j *Job, parallelism int) ([]app.VertexTally, error) {
 	ctx, cancel := short(ctx)
 	defer cancel()
 	var answer struct{ Plan struct{ Nodes []node } }
 	if err := c.call(ctx, http.MethodGet, "/jobs/"+j.ID+"/plan", nil, &answer); err != nil {
 		return nil, err
 	}
-	var flow []app.VertexFlow
+	var tally []app.VertexTally
 	place := map[string]int{}
 	for i, n := range order(answer.Plan.Nodes) {
 		place[n.ID] = i
-		v := app.VertexFlow{Name: name(n.Description)}
+		v := app.VertexTally{Vertex: app.Vertex{Name: name(n.Description)}}
 		for _, in := range n.Inputs {
 			v.Inputs = append(v.Inputs, place[in.ID])
 		}
@@ -63,9 +65,9 @@ func (c *Client) Flow(ctx context.Context, j *Job, parallelism int) ([]app.Verte
 		if err := c.measure(ctx, j.ID, n.ID, &v); err != nil {
 			return nil, err
 		}
-		flow = append(flow, v)
+		tally = append(tally, v)
 	}
-	return flow, nil
+	return tally, nil
 }
 
 // name is the first operator of a vertex.
@@ -75,54 +77,110 @@ func name(description string) string {
 }
 
 type aggregate struct {
-	ID            string
-	Sum, Avg, Max float64
+	ID       string
+	Sum, Avg number
+}
+
+// number is one of Flink's, which writes "NaN" for those that are none.
+type number float64
+
+func (n *number) UnmarshalJSON(b []byte) error {
+	f, err := strconv.ParseFloat(strings.Trim(string(b), `"`), 64)
+	*n = number(f)
+	return err
 }
 
 // aggregates asks for metrics of all subtasks of a vertex.
 func (c *Client) aggregates(ctx context.Context, job, vertex string, names []string) (list []aggregate, err error) {
 	path := "/jobs/" + job + "/vertices/" + vertex + "/subtasks/metrics"
 	if names != nil {
-		path += "?agg=sum,avg,max&get=" + url.QueryEscape(strings.Join(names, ","))
+		path += "?agg=sum,avg&get=" + url.QueryEscape(strings.Join(names, ","))
 	}
 	return list, c.call(ctx, http.MethodGet, path, nil, &list)
 }
 
-func (c *Client) measure(ctx context.Context, job, vertex string, v *app.VertexFlow) error {
-	v.Busy, v.Backlog = math.NaN(), math.NaN()
+// measure asks for the metrics of a vertex (Flink documentation, "Metrics"; the accumulated times are those that its own
+// interface shows).
+func (c *Client) measure(ctx context.Context, job, vertex string, v *app.VertexTally) error {
 	known, err := c.aggregates(ctx, job, vertex, nil)
 	if err != nil {
 		return err
 	}
-	wanted := []string{"busyTimeMsPerSecond", "backPressuredTimeMsPerSecond", "numRecordsInPerSecond", "numRecordsOutPerSecond"}
+	values := map[string]*float64{
+		"numRecordsIn": &v.In, "numRecordsOut": &v.Out, "accumulateBusyTimeMs": &v.BusyMs, "accumulateIdleTimeMs": &v.IdleMs,
+		"accumulateBackPressuredTimeMs": &v.BlockedMs, "busyTimeMsPerSecond": &v.BusyRate, "backPressuredTimeMsPerSecond": &v.BlockedRate,
+	}
+	v.BusyMs, v.IdleMs, v.BlockedMs, v.BusyRate, v.Pending = math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()
+	var wanted []string
+	source := false
 	for _, m := range known {
-		if strings.HasSuffix(m.ID, ".millisBehindLatest") || strings.HasSuffix(m.ID, ".pendingRecords") {
+		source = source || isBacklog(m.ID)
+		if values[m.ID] != nil {
 			wanted = append(wanted, m.ID)
 		}
 	}
-	values, err := c.aggregates(ctx, job, vertex, wanted)
+	if wanted == nil {
+		return nil
+	}
+	list, err := c.aggregates(ctx, job, vertex, wanted)
 	if err != nil {
 		return err
 	}
-	pending := math.NaN()
-	for _, m := range values {
-		switch {
-		case m.ID == "busyTimeMsPerSecond":
-			v.Busy = m.Avg / 1000
-		case m.ID == "backPressuredTimeMsPerSecond":
-			v.Blocked = m.Avg / 1000
-		case m.ID == "numRecordsInPerSecond":
-			v.In = m.Sum
-		case m.ID == "numRecordsOutPerSecond":
-			v.Out = m.Sum
-		case strings.HasSuffix(m.ID, ".pendingRecords"):
-			pending = m.Sum
-		case m.Max >= 0 && !(m.Max/1000 <= v.Backlog): // -1 = nothing was read yet
-			v.Backlog = m.Max / 1000
+	for _, m := range list {
+		if strings.HasSuffix(m.ID, "MsPerSecond") {
+			*values[m.ID] = float64(m.Avg) / 1000
+		} else {
+			*values[m.ID] = float64(m.Sum)
 		}
 	}
-	if math.IsNaN(v.Backlog) && v.Out > 0 {
-		v.Backlog = pending / v.Out
+	if source {
+		return c.measureBacklog(ctx, job, vertex, v)
+	}
+	return nil
+}
+
+func isBacklog(metric string) bool {
+	return strings.HasSuffix(metric, ".millisBehindLatest") || strings.HasSuffix(metric, ".pendingRecords")
+}
+
+const metricsAtOnce = 50 // what an address has room for
+
+// measureBacklog asks each subtask. Flink does not forget what subtasks told that are no more.
+func (c *Client) measureBacklog(ctx context.Context, job, vertex string, v *app.VertexTally) error {
+	path := "/jobs/" + job + "/vertices/" + vertex + "/metrics"
+	var known []struct{ ID string }
+	if err := c.call(ctx, http.MethodGet, path, nil, &known); err != nil {
+		return err
+	}
+	var wanted []string
+	for _, m := range known {
+		subtask, _, _ := strings.Cut(m.ID, ".")
+		if n, err := strconv.Atoi(subtask); err == nil && n < v.Parallelism && isBacklog(m.ID) {
+			wanted = append(wanted, m.ID)
+		}
+	}
+	v.Behind = map[app.Reading]float64{}
+	for part := range slices.Chunk(wanted, metricsAtOnce) {
+		var list []struct {
+			ID    string
+			Value number
+		}
+		if err := c.call(ctx, http.MethodGet, path+"?get="+url.QueryEscape(strings.Join(part, ",")), nil, &list); err != nil {
+			return err
+		}
+		for _, m := range list {
+			switch {
+			case m.Value < 0: // nothing was read yet
+			case strings.HasSuffix(m.ID, ".pendingRecords") && math.IsNaN(v.Pending):
+				v.Pending = float64(m.Value)
+			case strings.HasSuffix(m.ID, ".pendingRecords"):
+				v.Pending += float64(m.Value)
+			default:
+				subtask, shard, _ := strings.Cut(m.ID, ".")
+				n, _ := strconv.Atoi(subtask) // it is one of those that were asked for
+				v.Behind[app.Reading{Subtask: n, Shard: shard}] = float64(m.Value)
+			}
+		}
 	}
 	return nil
 }

@@ -24,6 +24,14 @@ func (k *Keeper) code(c *app.Code) string {
 	return filepath.Join(k.CodeDir, c.SHA256+".jar")
 }
 
+// metricsAge is a part of a minute of the rule of scaling, where Flink's own age of metrics is not.
+func metricsAge(minute time.Duration) time.Duration {
+	if minute >= time.Minute {
+		return 0
+	}
+	return minute / 4
+}
+
 // cluster translates the current version into what a driver understands.
 func (k *Keeper) cluster(a *app.Application, token string) driver.Cluster {
 	c := a.Version.Configuration
@@ -40,6 +48,7 @@ func (k *Keeper) cluster(a *app.Application, token string) driver.Cluster {
 			CheckpointInterval: time.Duration(c.Checkpoint.Interval) * time.Millisecond,
 			MinPause:           time.Duration(c.Checkpoint.MinPause) * time.Millisecond,
 			State:              state, TelemetryHost: k.TelemetryHost, TelemetryToken: reporter(token),
+			MetricsAge: metricsAge(k.Scaling.Minute),
 		}),
 		Environment: map[string]string{
 			"AWS_REGION": a.Region, "AWS_DEFAULT_REGION": a.Region,

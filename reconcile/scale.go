@@ -34,14 +34,14 @@ func (l *loop) lookAtScaling(ctx context.Context, a *app.Application, s *sight, 
 		return err
 	}
 	if l.scaling.job != a.Run.JobID {
-		l.scaling.job, l.scaling.flow = a.Run.JobID, nil
+		l.scaling.job, l.scaling.tally, l.scaling.flow = a.Run.JobID, app.Tally{}, nil
 	}
-	if n := len(l.scaling.flow); policy.Name == app.Throughput && (n == 0 || now.Sub(l.scaling.flow[n-1].At) >= rule.Minute) {
-		vertices, err := s.flink.Flow(ctx, job, int(a.Current()))
+	if policy.Name == app.Throughput && now.Sub(l.scaling.tally.At) >= rule.Minute {
+		vertices, err := s.flink.Tally(ctx, job, int(a.Current()))
 		if err != nil {
 			return err
 		}
-		l.scaling.flow = append(l.scaling.flow[max(0, n-maxFlow):], app.Flow{At: now, Vertices: vertices})
+		l.scaling.count(app.Tally{At: now, Vertices: vertices})
 	}
 	load, err := l.Telemetry.CPU(ctx, a)
 	if err != nil {
@@ -58,9 +58,21 @@ const maxFlow = 20 // minutes
 type scaling struct {
 	looked time.Time
 	job    string
+	tally  app.Tally
 	flow   []app.Flow
 	said   int32     // the parallelism that a dry run has named last …
 	saidAt time.Time // … and when
+}
+
+// count takes what a job has done until now. What was seen before its tasks began anew says nothing of them.
+func (s *scaling) count(t app.Tally) {
+	flow, ok := t.Since(s.tally)
+	s.tally = t
+	if !ok {
+		s.flow = nil
+		return
+	}
+	s.flow = append(s.flow[max(0, len(s.flow)-maxFlow):], flow)
 }
 
 // policy reads the tags of an application. They were checked when they were set.

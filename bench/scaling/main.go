@@ -1,12 +1,18 @@
 // Scaling holds the rules of automatic scaling against curves of load, in a model of a job: a queue, and a worker whose every
-// parallel task takes a thousand records a second. The rules are the server's own (app.Scale); nothing runs. It judges nothing.
+// parallel task takes a thousand records a second. The rules are the server's own (app.Scale); nothing runs. With -real a server and
+// real jobs do, in compressed time. It judges nothing.
 //
-//	go run ./bench/scaling
+//	go run ./bench/scaling [-real [-quick]]
 package main
 
 import (
+	"context"
+	"flag"
 	"fmt"
 	"math"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"drey/app"
@@ -45,6 +51,23 @@ type outcome struct {
 }
 
 func main() {
+	real := flag.Bool("real", false, "play the curves to real jobs, an hour in two minutes")
+	quick := flag.Bool("quick", false, "with -real: one curve")
+	flag.Parse()
+	if *real {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		if err := playReal(ctx, *quick); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	model()
+}
+
+// model plays the curves to a queue.
+func model() {
 	fmt.Println("| load | policy | backlog, million records × h | longest wait, s | KPU-minutes | rescalings |")
 	fmt.Println("|---|---|---|---|---|---|")
 	for _, c := range curves {
@@ -81,9 +104,9 @@ func play(policy string, rate func(hour float64) float64) (o outcome) {
 		busy := done / capacity
 		s.Load = append(s.Load, app.Load{At: at, CPU: 100 * busy})
 		end := at.Add(time.Minute)
-		s.Flow = append(s.Flow, app.Flow{At: end, Vertices: []app.VertexFlow{
-			{Name: "Source", Parallelism: int(l.Current), Out: done / 60, Busy: busy / 10, Backlog: queue / math.Max(arrived/60, 1)},
-			{Name: "Worker", Parallelism: int(l.Current), Inputs: []int{0}, In: done / 60, Busy: busy, Backlog: math.NaN()},
+		s.Flow = append(s.Flow, app.Flow{From: at, At: end, Vertices: []app.VertexFlow{
+			{Vertex: app.Vertex{Name: "Source", Parallelism: int(l.Current)}, Out: done / 60, Busy: busy / 10, Backlog: queue / math.Max(arrived/60, 1), Arriving: arrived / math.Max(done, 1)},
+			{Vertex: app.Vertex{Name: "Worker", Parallelism: int(l.Current), Inputs: []int{0}}, In: done / 60, Busy: busy, Backlog: math.NaN()},
 		}})
 		if d := app.Scale(s, l, end); d.Parallelism > 0 {
 			l.Current, l.Since, down = d.Parallelism, end, gap

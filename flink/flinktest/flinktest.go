@@ -46,6 +46,8 @@ type JobManager struct {
 
 	// Now dates failures; nil = time.Now.
 	Now func() time.Time
+	// Metrics gives the metrics of a subtask of a vertex; nil = there are none.
+	Metrics func(vertex string, subtask int) map[string]float64
 	// Draft gives the parallelism of the vertices "a" and "b" that main() makes for a parallelism; nil = both have it. Other
 	// vertices are another job.
 	Draft func(parallelism int) map[string]int
@@ -87,6 +89,8 @@ func Start(t testing.TB) *JobManager {
 	mux.HandleFunc("POST /jars/{jar}/plan", m.draft)
 	mux.HandleFunc("GET /jobs/{job}", m.job)
 	mux.HandleFunc("GET /jobs/{job}/vertices/{vertex}", m.vertex)
+	mux.HandleFunc("GET /jobs/{job}/vertices/{vertex}/subtasks/metrics", m.aggregates)
+	mux.HandleFunc("GET /jobs/{job}/vertices/{vertex}/metrics", m.metrics)
 	mux.HandleFunc("PUT /jobs/{job}/resource-requirements", m.resize)
 	mux.HandleFunc("PATCH /jobs/{job}", m.cancel)
 	mux.HandleFunc("GET /jobs/{job}/exceptions", m.exceptions)

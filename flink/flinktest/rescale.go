@@ -34,7 +34,7 @@ func (m *JobManager) fit(j *job) {
 func plan(vertices map[string]int) any {
 	nodes, before := []any{}, []any{}
 	for _, id := range slices.Sorted(maps.Keys(vertices)) {
-		nodes = append(nodes, map[string]any{"id": id, "parallelism": vertices[id], "inputs": before})
+		nodes = append(nodes, map[string]any{"id": id, "description": id, "parallelism": vertices[id], "inputs": before})
 		before = []any{map[string]any{"id": id, "ship_strategy": "HASH"}}
 	}
 	return map[string]any{"plan": map[string]any{"nodes": nodes}}
