@@ -26,11 +26,13 @@ var accesses = map[string]rule{
 	}),
 	"AcknowledgeDeadLetterQueueRecords": onARN(func(in *model.AcknowledgeDeadLetterQueueRecordsInput) *string { return in.QueueARN }),
 	"AcknowledgeQueueRecords":           onARN(func(in *model.AcknowledgeQueueRecordsInput) *string { return in.QueueARN }),
+	"CreateChannel":                     onCreateChannel,
 	"CreateQueue":                       onCreateQueue,
 	"CreateStream":                      onCreate,
 	"DecreaseStreamRetentionPeriod": onStream(func(in *model.DecreaseStreamRetentionPeriodInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
+	"DeleteChannel":        onARN(func(in *model.DeleteChannelInput) *string { return in.ChannelARN }),
 	"DeleteQueue":          onARN(func(in *model.DeleteQueueInput) *string { return in.QueueARN }),
 	"DeleteResourcePolicy": onARN(func(in *model.DeleteResourcePolicyInput) *string { return in.ResourceARN }),
 	"DeleteStream": onStream(func(in *model.DeleteStreamInput) reference {
@@ -40,6 +42,7 @@ var accesses = map[string]rule{
 		return consumerReference{in.ConsumerARN, in.ConsumerName, reference{arn: in.StreamARN, id: in.StreamId}}
 	}),
 	"DescribeAccountSettings": onAll,
+	"DescribeChannel":         onARN(func(in *model.DescribeChannelInput) *string { return in.ChannelARN }),
 	"DescribeLimits":          onAll,
 	"DescribeQueue":           onARN(func(in *model.DescribeQueueInput) *string { return in.QueueARN }),
 	"DescribeStream": onStream(func(in *model.DescribeStreamInput) reference {
@@ -65,8 +68,9 @@ var accesses = map[string]rule{
 	"IncreaseStreamRetentionPeriod": onStream(func(in *model.IncreaseStreamRetentionPeriodInput) reference {
 		return reference{in.StreamName, in.StreamARN, in.StreamId}
 	}),
-	"ListQueues": onAll,
-	"ListShards": onShards,
+	"ListChannels": onAllStreams,
+	"ListQueues":   onAll,
+	"ListShards":   onShards,
 	"ListStreamConsumers": onStream(func(in *model.ListStreamConsumersInput) reference {
 		return reference{arn: in.StreamARN, id: in.StreamId}
 	}),
@@ -107,6 +111,7 @@ var accesses = map[string]rule{
 	"TagResource":                            onARN(func(in *model.TagResourceInput) *string { return in.ResourceARN }),
 	"UntagResource":                          onARN(func(in *model.UntagResourceInput) *string { return in.ResourceARN }),
 	"UpdateAccountSettings":                  onAll,
+	"UpdateChannel":                          onARN(func(in *model.UpdateChannelInput) *string { return in.ChannelARN }),
 	"UpdateDeadLetterQueueRecordsVisibility": onARN(func(in *model.UpdateDeadLetterQueueRecordsVisibilityInput) *string { return in.QueueARN }),
 	"UpdateMaxRecordSize": onStream(func(in *model.UpdateMaxRecordSizeInput) reference {
 		return reference{arn: in.StreamARN, id: in.StreamId}
@@ -187,6 +192,31 @@ func onCreateQueue(s *Service, ctx context.Context, action string, in any) ([]wi
 		need = append(need, wire.Access{Action: "kinesis:TagResource", Resource: any, ResourceAccount: r.Account})
 	}
 	return need, nil
+}
+
+// onCreateChannel needs two permissions for the stream, one to pass the role on, and one for tags ("IAM permissions for data
+// delivery" in the developer guide). The channel has no id yet: its resource is every channel of the account and region.
+func onCreateChannel(s *Service, ctx context.Context, action string, in any) (need []wire.Access, err error) {
+	x, r := in.(*model.CreateChannelInput), wire.FromContext(ctx)
+	for _, c := range x.StreamConfigurationList {
+		k, err := s.keyOf(ctx, reference{arn: c.StreamARN})
+		if err != nil {
+			return nil, err
+		}
+		need = append(need, s.access(action, target{stream: k}, k.arn())...)
+		need = append(need, s.access("kinesis:AssociateStreamsWithChannel", target{stream: k}, k.arn())...)
+	}
+	need = append(need, wire.Access{Action: "iam:PassRole", Resource: *x.ServiceExecutionRoleARN, Conditions: map[string][]string{"iam:PassedToService": {ServicePrincipal}}})
+	if len(x.Tags) > 0 {
+		need = append(need, wire.Access{Action: "kinesis:TagResource", Resource: channelARN(r.Account, r.Region, "*"), ResourceAccount: r.Account})
+	}
+	return need, nil
+}
+
+// onAllStreams is an operation on what belongs to streams of the account and region.
+func onAllStreams(_ *Service, ctx context.Context, action string, _ any) ([]wire.Access, error) {
+	r := wire.FromContext(ctx)
+	return []wire.Access{{Action: action, Resource: key{r.Account, r.Region, "*"}.arn(), ResourceAccount: r.Account}}, nil
 }
 
 // onARN is an operation on whatever the ARN names.

@@ -83,7 +83,7 @@ func (s *Service) DescribeStreamSummary(ctx context.Context, in *model.DescribeS
 		RetentionPeriodHours: &x.Retention, StreamCreationTimestamp: &x.Created, EnhancedMonitoring: x.monitoring(),
 		EncryptionType: x.Encryption, KeyId: x.keyID(), OpenShardCount: new(int32(len(x.open))),
 		ConsumerCount: new(int32(len(x.consumers(now)))), MaxRecordSizeInKiB: &x.RecordKiB,
-		RecordDistributionStrategy: x.strategy(), QueueCount: new(int32(len(x.queues(now)))),
+		RecordDistributionStrategy: x.strategy(), QueueCount: new(int32(len(x.queues(now)))), ChannelCount: new(int32(len(x.channels(now)))),
 	}
 	if x.Mode == model.StreamModeON_DEMAND && s.accounts.commitment(st.key).stands(now) {
 		d.WarmThroughput = x.warmThroughput()

@@ -1,4 +1,5 @@
-// Package kinesis is Amazon Kinesis Data Streams: streams, shards, records, iterators, consumers with enhanced fan-out, queues.
+// Package kinesis is Amazon Kinesis Data Streams: streams, shards, records, iterators, consumers with enhanced fan-out, queues,
+// channels.
 //
 // A stream's description is one document in store/sql and is also held in memory, so that putting and getting records
 // never asks the database. The records of a shard are a log of store/seglog below the data directory; all of them
@@ -23,6 +24,13 @@
 // again, becomes a dead letter or is restored; one whose record is gone is answered with ResourceNotFoundException, any
 // other with InvalidArgumentException; receives of dead letters are counted too; beyond 120,000 records in flight, receives
 // are throttled; the owner of a queue owns its stream.
+//
+// A channel (channel*.go, carriers.go) has a goroutine, its carrier, which reads the logs of the shards from the moment on in
+// which the channel became ACTIVE, and lets package parcel decide what makes an object. It keeps no record: it counts what has
+// come, and reads it again to write it. What it is about to write, with the key, is stored before the write, and how far it
+// has come after it; whatever interrupts it, the same object is written again. Config.Destinations takes the objects, with
+// the rights of the channel's role; where it refuses, the carrier tells the owner's log stream and tries again, at least
+// once a minute. Only what a role is told before the channel is ACTIVE makes it FAILED.
 //
 // Not done: streams with server-side encryption are described as such, but no key exists here and the records lie on
 // disk as they came.

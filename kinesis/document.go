@@ -50,6 +50,7 @@ type document struct {
 	Policy     string // JSON, "" = none
 	Consumers  []consumer
 	Queues     []queue
+	Channels   []channel
 }
 
 // shard is a range of hash keys and a log. Its index in the stream never changes.

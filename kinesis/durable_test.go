@@ -26,6 +26,7 @@ const (
 	killDir     = "KINESIS_TEST_KILL_DIR"
 	killReshard = "KINESIS_TEST_KILL_RESHARD" // anything: reshard all the time, with one partition key for each producer
 	killQueue   = "KINESIS_TEST_KILL_QUEUE"   // anything: work with a queue
+	killChannel = "KINESIS_TEST_KILL_CHANNEL" // anything: work with a channel
 )
 
 // TestMain lets the test binary be the server that is killed.
@@ -34,6 +35,9 @@ func TestMain(m *testing.M) {
 		run := putForever
 		if os.Getenv(killQueue) != "" {
 			run = queueForever
+		}
+		if os.Getenv(killChannel) != "" {
+			run = carryUntilKilled
 		}
 		if err := run(dir); err != nil {
 			panic(err)

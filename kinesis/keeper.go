@@ -118,6 +118,9 @@ func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err 
 		if len(d.queues(now)) < len(d.Queues) {
 			err = errors.Join(err, s.dropQueues(ctx, st, now))
 		}
+		if len(d.channels(now)) < len(d.Channels) && d.Gone == nil {
+			err = errors.Join(err, s.dropChannels(ctx, st, now))
+		}
 		if d.Gone == nil && slices.ContainsFunc(d.Shards, func(sh shard) bool { return sh.expired(d.horizon(now)) }) {
 			err = errors.Join(err, s.dropShards(ctx, st, now))
 		}
@@ -129,6 +132,11 @@ func (s *Service) sweep(ctx context.Context, now time.Time) (due time.Time, err 
 		for _, q := range d.queues(now) {
 			if q.Gone != nil && q.Gone.Before(due) {
 				due = *q.Gone
+			}
+		}
+		for _, c := range d.channels(now) {
+			if c.Gone != nil && c.Gone.Before(due) {
+				due = *c.Gone
 			}
 		}
 	}
@@ -165,6 +173,9 @@ func (s *Service) removeLocked(ctx context.Context, st *stream) error {
 	s.mu.RUnlock()
 	if current != st {
 		return nil // removed already
+	}
+	if err := s.endChannels(ctx, st, func(*channel) bool { return true }); err != nil {
+		return err
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()

@@ -150,6 +150,9 @@ func (s *Service) DeleteStream(ctx context.Context, in *model.DeleteStreamInput)
 		if n := len(d.queues(now)); n > 0 {
 			return model.ResourceInUseException.Errorf("Stream %s under account %s has %d queues. Delete them first.", st.key.Name, st.key.Account, n)
 		}
+		if n := len(d.channels(now)); n > 0 {
+			return model.ResourceInUseException.Errorf("Stream %s under account %s has %d channels. Delete them first.", st.key.Name, st.key.Account, n)
+		}
 		if n := len(d.consumers(now)); n > 0 && (in.EnforceConsumerDeletion == nil || !*in.EnforceConsumerDeletion) {
 			return model.ResourceInUseException.Errorf("Stream %s under account %s has %d registered consumers. Deregister them, or set EnforceConsumerDeletion.", st.key.Name, st.key.Account, n)
 		}
@@ -166,9 +169,11 @@ func (s *Service) DeleteStream(ctx context.Context, in *model.DeleteStreamInput)
 // DescribeLimits counts what the account uses.
 func (s *Service) DescribeLimits(ctx context.Context, _ *model.DescribeLimitsInput) (*model.DescribeLimitsOutput, error) {
 	r := wire.FromContext(ctx)
-	u := s.usage(key{Account: r.Account, Region: r.Region})
+	k := key{Account: r.Account, Region: r.Region}
+	u := s.usage(k)
 	return &model.DescribeLimitsOutput{
 		ShardLimit: new(int32(shardLimit)), OpenShardCount: new(int32(u.shards)),
 		OnDemandStreamCount: new(int32(u.onDemand)), OnDemandStreamCountLimit: new(int32(onDemandLimit)),
+		ChannelCount: new(int32(s.channelCount(k))), ChannelCountLimit: new(int32(channelLimit)),
 	}, nil
 }

@@ -35,6 +35,7 @@ type minute struct {
 	shards    map[int]*shardTallies
 	consumers map[string]*consumerTallies // by name
 	queues    map[queueLabel]*queueTallies
+	channels  map[channelLabel]*channelTallies
 }
 
 type (
@@ -57,7 +58,7 @@ func (m *meter) at(now time.Time) *minute {
 		return m.now
 	}
 	m.close()
-	m.now = &minute{start: start, shards: map[int]*shardTallies{}, consumers: map[string]*consumerTallies{}, queues: map[queueLabel]*queueTallies{}}
+	m.now = &minute{start: start, shards: map[int]*shardTallies{}, consumers: map[string]*consumerTallies{}, queues: map[queueLabel]*queueTallies{}, channels: map[channelLabel]*channelTallies{}}
 	return m.now
 }
 

@@ -156,6 +156,12 @@ func (m *minute) data(stream string, enabled []model.MetricsName) (out []Datum) 
 			add(queueDescriptions[x], t, of)
 		}
 	}
+	for label, tallies := range m.channels {
+		of := []Dimension{{"ChannelId", label.id}, {"ChannelName", label.name}, name}
+		for x, t := range tallies {
+			add(channelDescriptions[x], t, of)
+		}
+	}
 	if len(enabled) == 0 {
 		return out
 	}

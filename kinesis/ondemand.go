@@ -138,6 +138,9 @@ func (s *Service) UpdateStreamMode(ctx context.Context, in *model.UpdateStreamMo
 		if n := len(d.queues(now)); n > 0 { // so the stream is on-demand
 			return model.ResourceInUseException.Errorf("Stream %s under account %s has %d queues. Delete them before you change its mode.", k.Name, k.Account, n)
 		}
+		if n := len(d.channels(now)); n > 0 {
+			return model.ResourceInUseException.Errorf("Stream %s under account %s has %d channels. Delete them before you change its mode.", k.Name, k.Account, n)
+		}
 		if err := s.spend(d, "UpdateStreamMode", now); err != nil {
 			return err
 		}

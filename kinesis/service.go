@@ -28,6 +28,8 @@ type Config struct {
 	// Metrics takes what was counted in past minutes, also when the service closes; nil: nobody wants it. Data that it
 	// returns an error for are offered again.
 	Metrics func(ctx context.Context, account, region string, data []Datum) error
+	// Destinations take what channels deliver; nil: channels are refused.
+	Destinations Destinations
 	// NoSync acknowledges records when the operating system has them: they survive kill -9, not a loss of power.
 	NoSync bool
 	Limits bool // enforce AWS's limits of throughput, call rates and changes at the same time or within a day
@@ -48,6 +50,7 @@ type Service struct {
 	subs     subscriptions
 	callers  callers
 	accounts accounts
+	carriers carriers
 
 	kick chan struct{} // wakes the keeper: something will be due soon
 	stop context.CancelFunc
@@ -60,6 +63,7 @@ var migrations = []string{
 	`CREATE TABLE kinesis_streams (account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (account, region, name)) WITHOUT ROWID`,
 	`CREATE TABLE kinesis_keys (name TEXT PRIMARY KEY, secret BLOB NOT NULL) WITHOUT ROWID`,
 	`CREATE TABLE kinesis_accounts (account TEXT NOT NULL, region TEXT NOT NULL, commitment TEXT NOT NULL, PRIMARY KEY (account, region)) WITHOUT ROWID`,
+	`CREATE TABLE kinesis_channels (id TEXT PRIMARY KEY, progress TEXT NOT NULL) WITHOUT ROWID`,
 }
 
 // Open reads the streams of the store and goes on with what was under way. No log is opened before it is used.
@@ -94,12 +98,14 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	go s.keep(keeping)
+	s.startChannels(keeping)
 	return s, nil
 }
 
-// Close ends subscriptions and waits for the keeper, which hands over what was counted so far. Operations that still run
+// Close ends channels and subscriptions and waits for the keeper, which hands over what was counted so far. Operations that still run
 // get errors.
 func (s *Service) Close() error {
+	s.carriers.close()
 	s.stop()
 	<-s.done
 	s.subs.endAll(errShutdown)

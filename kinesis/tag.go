@@ -11,12 +11,12 @@ import (
 	"drey/wire"
 )
 
-// maxTags is how many tags a stream, a consumer or a queue can have.
+// maxTags is how many tags a stream, a consumer, a queue or a channel can have.
 const maxTags = 50
 
 func errTags(k key) error {
-	if k.Name == "" { // of a queue
-		return model.InvalidArgumentException.Errorf("Failed to add tags to a queue under account %s because a given queue cannot have more than %d tags associated with it.", k.Account, maxTags)
+	if k.Name == "" { // of a queue or a channel
+		return model.InvalidArgumentException.Errorf("Failed to add tags to a resource under account %s because a given resource cannot have more than %d tags associated with it.", k.Account, maxTags)
 	}
 	return model.InvalidArgumentException.Errorf("Failed to add tags to stream %s under account %s because a given stream cannot have more than %d tags associated with it.", k.Name, k.Account, maxTags)
 }
@@ -40,16 +40,19 @@ func checkTags(k key, tags map[string]string, count int) error {
 	return nil
 }
 
-// attachments are what streams, consumers and queues alike can carry.
+// attachments are what streams, consumers and queues alike can carry, and of which channels have tags alone.
 type attachments struct {
 	tags   *map[string]string
-	policy *string
+	policy *string // nil: there can be none
 }
 
 // changeTarget stores what edit does to the tags and policy of the stream, consumer or queue.
 func (s *Service) changeTarget(ctx context.Context, t target, edit func(attachments) error) error {
 	if t.queue != "" {
 		return s.changeQueue(ctx, t, func(q *queue) error { return edit(attachments{&q.Tags, &q.Policy}) })
+	}
+	if t.channel != "" {
+		return s.changeChannel(ctx, t, func(_ *stream, _ *document, c *channel) error { return edit(attachments{tags: &c.Tags}) })
 	}
 	if t.consumer == "" {
 		st, err := s.byKey(t.stream)
@@ -82,6 +85,13 @@ func (s *Service) readTarget(t target) (tags map[string]string, policy string, e
 			return nil, "", err
 		}
 		return q.Tags, q.Policy, nil
+	}
+	if t.channel != "" {
+		_, c, err := s.channelByTarget(t)
+		if err != nil {
+			return nil, "", err
+		}
+		return c.Tags, "", nil
 	}
 	if t.consumer != "" {
 		_, c, err := s.byTarget(t)
@@ -202,6 +212,9 @@ func (s *Service) PutResourcePolicy(ctx context.Context, in *model.PutResourcePo
 		}
 	}
 	return &model.PutResourcePolicyOutput{}, s.changeTarget(ctx, t, func(a attachments) error {
+		if a.policy == nil {
+			return model.InvalidArgumentException.Errorf("%s is a channel, which has no resource policy.", *in.ResourceARN)
+		}
 		*a.policy = *in.Policy
 		return nil
 	})
@@ -230,7 +243,7 @@ func (s *Service) DeleteResourcePolicy(ctx context.Context, in *model.DeleteReso
 		return nil, err
 	}
 	return &model.DeleteResourcePolicyOutput{}, s.changeTarget(ctx, t, func(a attachments) error {
-		if *a.policy == "" {
+		if a.policy == nil || *a.policy == "" {
 			return errNoPolicy(*in.ResourceARN)
 		}
 		*a.policy = ""

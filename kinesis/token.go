@@ -36,6 +36,7 @@ const (
 	consumersToken tokenKind = "consumers"
 	streamsToken   tokenKind = "streams"
 	queuesToken    tokenKind = "queues"
+	channelsToken  tokenKind = "channels"
 
 	receiptToken     tokenKind = "receipt"
 	deadReceiptToken tokenKind = "dead"

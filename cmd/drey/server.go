@@ -114,7 +114,7 @@ func (s *server) openServices(ctx context.Context) (err error) {
 	s.opened(s.cloudwatch)
 	s.kinesis, err = kinesis.Open(ctx, kinesis.Config{
 		DB: s.db, Dir: s.dir("kinesis"), Log: s.log, Now: time.Now, NoSync: s.KinesisSync == "never", Limits: s.KinesisLimits == "on",
-		ValidatePolicy: iam.ValidateResourcePolicy, Metrics: streamMetrics(s.cloudwatch),
+		ValidatePolicy: iam.ValidateResourcePolicy, Metrics: streamMetrics(s.cloudwatch), Destinations: s.channelDestinations(),
 	})
 	if err != nil {
 		return err

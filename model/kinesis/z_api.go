@@ -14,14 +14,17 @@ type API interface {
 	AcknowledgeDeadLetterQueueRecords(context.Context, *AcknowledgeDeadLetterQueueRecordsInput) (*AcknowledgeDeadLetterQueueRecordsOutput, error)
 	AcknowledgeQueueRecords(context.Context, *AcknowledgeQueueRecordsInput) (*AcknowledgeQueueRecordsOutput, error)
 	AddTagsToStream(context.Context, *AddTagsToStreamInput) (*AddTagsToStreamOutput, error)
+	CreateChannel(context.Context, *CreateChannelInput) (*CreateChannelOutput, error)
 	CreateQueue(context.Context, *CreateQueueInput) (*CreateQueueOutput, error)
 	CreateStream(context.Context, *CreateStreamInput) (*CreateStreamOutput, error)
 	DecreaseStreamRetentionPeriod(context.Context, *DecreaseStreamRetentionPeriodInput) (*DecreaseStreamRetentionPeriodOutput, error)
+	DeleteChannel(context.Context, *DeleteChannelInput) (*DeleteChannelOutput, error)
 	DeleteQueue(context.Context, *DeleteQueueInput) (*DeleteQueueOutput, error)
 	DeleteResourcePolicy(context.Context, *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error)
 	DeleteStream(context.Context, *DeleteStreamInput) (*DeleteStreamOutput, error)
 	DeregisterStreamConsumer(context.Context, *DeregisterStreamConsumerInput) (*DeregisterStreamConsumerOutput, error)
 	DescribeAccountSettings(context.Context, *DescribeAccountSettingsInput) (*DescribeAccountSettingsOutput, error)
+	DescribeChannel(context.Context, *DescribeChannelInput) (*DescribeChannelOutput, error)
 	DescribeLimits(context.Context, *DescribeLimitsInput) (*DescribeLimitsOutput, error)
 	DescribeQueue(context.Context, *DescribeQueueInput) (*DescribeQueueOutput, error)
 	DescribeStream(context.Context, *DescribeStreamInput) (*DescribeStreamOutput, error)
@@ -33,6 +36,7 @@ type API interface {
 	GetResourcePolicy(context.Context, *GetResourcePolicyInput) (*GetResourcePolicyOutput, error)
 	GetShardIterator(context.Context, *GetShardIteratorInput) (*GetShardIteratorOutput, error)
 	IncreaseStreamRetentionPeriod(context.Context, *IncreaseStreamRetentionPeriodInput) (*IncreaseStreamRetentionPeriodOutput, error)
+	ListChannels(context.Context, *ListChannelsInput) (*ListChannelsOutput, error)
 	ListQueues(context.Context, *ListQueuesInput) (*ListQueuesOutput, error)
 	ListShards(context.Context, *ListShardsInput) (*ListShardsOutput, error)
 	ListStreamConsumers(context.Context, *ListStreamConsumersInput) (*ListStreamConsumersOutput, error)
@@ -55,6 +59,7 @@ type API interface {
 	TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
 	UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
 	UpdateAccountSettings(context.Context, *UpdateAccountSettingsInput) (*UpdateAccountSettingsOutput, error)
+	UpdateChannel(context.Context, *UpdateChannelInput) (*UpdateChannelOutput, error)
 	UpdateDeadLetterQueueRecordsVisibility(context.Context, *UpdateDeadLetterQueueRecordsVisibilityInput) (*UpdateDeadLetterQueueRecordsVisibilityOutput, error)
 	UpdateMaxRecordSize(context.Context, *UpdateMaxRecordSizeInput) (*UpdateMaxRecordSizeOutput, error)
 	UpdateQueue(context.Context, *UpdateQueueInput) (*UpdateQueueOutput, error)
@@ -71,14 +76,17 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("AcknowledgeDeadLetterQueueRecords", "POST", "/", 0, api.AcknowledgeDeadLetterQueueRecords),
 		wire.NewOp("AcknowledgeQueueRecords", "POST", "/", 0, api.AcknowledgeQueueRecords),
 		wire.NewOp("AddTagsToStream", "POST", "/", 0, api.AddTagsToStream),
+		wire.NewOp("CreateChannel", "POST", "/", 0, api.CreateChannel),
 		wire.NewOp("CreateQueue", "POST", "/", 0, api.CreateQueue),
 		wire.NewOp("CreateStream", "POST", "/", 0, api.CreateStream),
 		wire.NewOp("DecreaseStreamRetentionPeriod", "POST", "/", 0, api.DecreaseStreamRetentionPeriod),
+		wire.NewOp("DeleteChannel", "POST", "/", 0, api.DeleteChannel),
 		wire.NewOp("DeleteQueue", "POST", "/", 0, api.DeleteQueue),
 		wire.NewOp("DeleteResourcePolicy", "POST", "/", 0, api.DeleteResourcePolicy),
 		wire.NewOp("DeleteStream", "POST", "/", 0, api.DeleteStream),
 		wire.NewOp("DeregisterStreamConsumer", "POST", "/", 0, api.DeregisterStreamConsumer),
 		wire.NewOp("DescribeAccountSettings", "POST", "/", 0, api.DescribeAccountSettings),
+		wire.NewOp("DescribeChannel", "POST", "/", 0, api.DescribeChannel),
 		wire.NewOp("DescribeLimits", "POST", "/", 0, api.DescribeLimits),
 		wire.NewOp("DescribeQueue", "POST", "/", 0, api.DescribeQueue),
 		wire.NewOp("DescribeStream", "POST", "/", 0, api.DescribeStream),
@@ -90,6 +98,7 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("GetResourcePolicy", "POST", "/", 0, api.GetResourcePolicy),
 		wire.NewOp("GetShardIterator", "POST", "/", 0, api.GetShardIterator),
 		wire.NewOp("IncreaseStreamRetentionPeriod", "POST", "/", 0, api.IncreaseStreamRetentionPeriod),
+		wire.NewOp("ListChannels", "POST", "/", 0, api.ListChannels),
 		wire.NewOp("ListQueues", "POST", "/", 0, api.ListQueues),
 		wire.NewOp("ListShards", "POST", "/", 0, api.ListShards),
 		wire.NewOp("ListStreamConsumers", "POST", "/", 0, api.ListStreamConsumers),
@@ -112,6 +121,7 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("TagResource", "POST", "/", 0, api.TagResource),
 		wire.NewOp("UntagResource", "POST", "/", 0, api.UntagResource),
 		wire.NewOp("UpdateAccountSettings", "POST", "/", 0, api.UpdateAccountSettings),
+		wire.NewOp("UpdateChannel", "POST", "/", 0, api.UpdateChannel),
 		wire.NewOp("UpdateDeadLetterQueueRecordsVisibility", "POST", "/", 0, api.UpdateDeadLetterQueueRecordsVisibility),
 		wire.NewOp("UpdateMaxRecordSize", "POST", "/", 0, api.UpdateMaxRecordSize),
 		wire.NewOp("UpdateQueue", "POST", "/", 0, api.UpdateQueue),
@@ -130,7 +140,7 @@ var Model = wire.Model{
 	Protocols:  []wire.Protocol{wire.JSON11, wire.CBOR11},
 	MaxBody:    16777216,
 	Validation: wire.ErrorCode{Code: "ValidationException", Member: ""},
-	Unserved:   []string{"CreateChannel", "DeleteChannel", "DescribeChannel", "ListChannels", "UpdateChannel"},
+	Unserved:   []string(nil),
 }
 
 // Errors of the service's model.

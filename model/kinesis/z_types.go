@@ -44,6 +44,23 @@ type AddTagsToStreamInput struct {
 type AddTagsToStreamOutput struct {
 }
 
+// CreateChannelInput is a structure of the service's model.
+type CreateChannelInput struct {
+	ChannelName                      *string                           `aws:"ChannelName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	ServiceExecutionRoleARN          *string                           `aws:"ServiceExecutionRoleARN,required" min:"1" max:"512" pattern:"arn:aws[-a-z0-9]*:iam::\\d{12}:role/[a-zA-Z_0-9+=,.@\\-_/]+"`
+	StreamConfigurationList          []ChannelStreamConfiguration      `aws:"StreamConfigurationList,required" min:"1" max:"10000"`
+	S3DestinationConfiguration       *S3DestinationConfiguration       `aws:"S3DestinationConfiguration"`
+	S3TablesDestinationConfiguration *S3TablesDestinationConfiguration `aws:"S3TablesDestinationConfiguration"`
+	EncryptionConfiguration          *ChannelEncryptionConfiguration   `aws:"EncryptionConfiguration"`
+	Tags                             map[string]string                 `aws:"Tags" min:"1" max:"200" kmin:"1" kmax:"128" emin:"0" emax:"256"`
+	LoggingConfiguration             *ChannelLoggingConfiguration      `aws:"LoggingConfiguration"`
+}
+
+// CreateChannelOutput is a structure of the service's model.
+type CreateChannelOutput struct {
+	ChannelDescription *ChannelDescription `aws:"ChannelDescription,required"`
+}
+
 // CreateQueueInput is a structure of the service's model.
 type CreateQueueInput struct {
 	QueueName               *string                    `aws:"QueueName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
@@ -82,6 +99,15 @@ type DecreaseStreamRetentionPeriodInput struct {
 
 // DecreaseStreamRetentionPeriodOutput is a structure of the service's model.
 type DecreaseStreamRetentionPeriodOutput struct {
+}
+
+// DeleteChannelInput is a structure of the service's model.
+type DeleteChannelInput struct {
+	ChannelARN *string `aws:"ChannelARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:channel/\\S+"`
+}
+
+// DeleteChannelOutput is a structure of the service's model.
+type DeleteChannelOutput struct {
 }
 
 // DeleteQueueInput is a structure of the service's model.
@@ -134,6 +160,16 @@ type DescribeAccountSettingsInput struct {
 // DescribeAccountSettingsOutput is a structure of the service's model.
 type DescribeAccountSettingsOutput struct {
 	MinimumThroughputBillingCommitment *MinimumThroughputBillingCommitmentOutput `aws:"MinimumThroughputBillingCommitment"`
+}
+
+// DescribeChannelInput is a structure of the service's model.
+type DescribeChannelInput struct {
+	ChannelARN *string `aws:"ChannelARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:channel/\\S+"`
+}
+
+// DescribeChannelOutput is a structure of the service's model.
+type DescribeChannelOutput struct {
+	ChannelDescription *ChannelDescription `aws:"ChannelDescription,required"`
 }
 
 // DescribeLimitsInput is a structure of the service's model.
@@ -286,6 +322,19 @@ type IncreaseStreamRetentionPeriodInput struct {
 
 // IncreaseStreamRetentionPeriodOutput is a structure of the service's model.
 type IncreaseStreamRetentionPeriodOutput struct {
+}
+
+// ListChannelsInput is a structure of the service's model.
+type ListChannelsInput struct {
+	StreamFilter []StreamFilter `aws:"StreamFilter" min:"1" max:"10000"`
+	MaxResults   *int32         `aws:"MaxResults" min:"1" max:"10000"`
+	NextToken    *string        `aws:"NextToken" min:"1" max:"1048576"`
+}
+
+// ListChannelsOutput is a structure of the service's model.
+type ListChannelsOutput struct {
+	ChannelSummaries []ChannelSummary `aws:"ChannelSummaries,required"`
+	NextToken        *string          `aws:"NextToken" min:"1" max:"1048576"`
 }
 
 // ListQueuesInput is a structure of the service's model.
@@ -582,6 +631,19 @@ type UpdateAccountSettingsOutput struct {
 	MinimumThroughputBillingCommitment *MinimumThroughputBillingCommitmentOutput `aws:"MinimumThroughputBillingCommitment"`
 }
 
+// UpdateChannelInput is a structure of the service's model.
+type UpdateChannelInput struct {
+	ChannelARN                       *string                         `aws:"ChannelARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:channel/\\S+"`
+	S3DestinationConfiguration       *S3DestinationUpdateInput       `aws:"S3DestinationConfiguration"`
+	S3TablesDestinationConfiguration *S3TablesDestinationUpdateInput `aws:"S3TablesDestinationConfiguration"`
+	LoggingConfiguration             *ChannelLoggingUpdateInput      `aws:"LoggingConfiguration"`
+}
+
+// UpdateChannelOutput is a structure of the service's model.
+type UpdateChannelOutput struct {
+	ChannelDescription *ChannelDescription `aws:"ChannelDescription,required"`
+}
+
 // UpdateDeadLetterQueueRecordsVisibilityInput is a structure of the service's model.
 type UpdateDeadLetterQueueRecordsVisibilityInput struct {
 	QueueARN *string                                              `aws:"QueueARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:queue/\\S+"`
@@ -715,6 +777,53 @@ type AcknowledgeQueueRecordsErrorEntry struct {
 	ReceiptHandle *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
 	ErrorCode     *string `aws:"ErrorCode,required"`
 	ErrorMessage  *string `aws:"ErrorMessage"`
+}
+
+// ChannelStreamConfiguration is a structure of the service's model.
+type ChannelStreamConfiguration struct {
+	StreamARN           *string              `aws:"StreamARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	RecordConfiguration *RecordConfiguration `aws:"RecordConfiguration,required"`
+}
+
+// S3DestinationConfiguration is a structure of the service's model.
+type S3DestinationConfiguration struct {
+	DataFreshnessInSeconds         *int32                          `aws:"DataFreshnessInSeconds"`
+	DeadLetterQueueS3Configuration *DeadLetterQueueS3Configuration `aws:"DeadLetterQueueS3Configuration"`
+	StorageConfiguration           *S3StorageConfiguration         `aws:"StorageConfiguration,required"`
+}
+
+// S3TablesDestinationConfiguration is a structure of the service's model.
+type S3TablesDestinationConfiguration struct {
+	DataFreshnessInSeconds         *int32                          `aws:"DataFreshnessInSeconds"`
+	DeadLetterQueueS3Configuration *DeadLetterQueueS3Configuration `aws:"DeadLetterQueueS3Configuration,required"`
+	S3TablesConfigurationList      []S3TablesConfiguration         `aws:"S3TablesConfigurationList,required" min:"1" max:"10000"`
+}
+
+// ChannelEncryptionConfiguration is a structure of the service's model.
+type ChannelEncryptionConfiguration struct {
+	EncryptionType ChannelEncryptionType `aws:"EncryptionType,required"`
+	KeyId          *string               `aws:"KeyId,required" min:"1" max:"2048"`
+}
+
+// ChannelLoggingConfiguration is a structure of the service's model.
+type ChannelLoggingConfiguration struct {
+	CloudWatchLogs *CloudWatchLogs `aws:"CloudWatchLogs,required"`
+}
+
+// ChannelDescription is a structure of the service's model.
+type ChannelDescription struct {
+	ChannelName                      *string                         `aws:"ChannelName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	ChannelARN                       *string                         `aws:"ChannelARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:channel/\\S+"`
+	ChannelId                        *string                         `aws:"ChannelId,required" min:"1" max:"64"`
+	ChannelStatus                    ChannelStatus                   `aws:"ChannelStatus,required"`
+	ChannelStatusReason              *string                         `aws:"ChannelStatusReason" min:"1" max:"2048"`
+	ChannelCreationTimestamp         *time.Time                      `aws:"ChannelCreationTimestamp,required"`
+	ServiceExecutionRoleARN          *string                         `aws:"ServiceExecutionRoleARN,required" min:"1" max:"512" pattern:"arn:aws[-a-z0-9]*:iam::\\d{12}:role/[a-zA-Z_0-9+=,.@\\-_/]+"`
+	StreamConfigurationList          []ChannelStreamDescription      `aws:"StreamConfigurationList,required" min:"1" max:"10000"`
+	S3DestinationConfiguration       *S3DestinationDescription       `aws:"S3DestinationConfiguration"`
+	S3TablesDestinationConfiguration *S3TablesDestinationDescription `aws:"S3TablesDestinationConfiguration"`
+	EncryptionConfiguration          *ChannelEncryptionConfiguration `aws:"EncryptionConfiguration"`
+	LoggingConfiguration             *ChannelLoggingConfiguration    `aws:"LoggingConfiguration,required"`
 }
 
 // QueueStreamConfiguration is a structure of the service's model.
@@ -864,6 +973,24 @@ func (ShardIteratorType) EnumValues() []string {
 	return []string{"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER", "TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"}
 }
 
+// StreamFilter is a structure of the service's model.
+type StreamFilter struct {
+	StreamARN               *string    `aws:"StreamARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamCreationTimestamp *time.Time `aws:"StreamCreationTimestamp"`
+}
+
+// ChannelSummary is a structure of the service's model.
+type ChannelSummary struct {
+	ChannelName              *string                   `aws:"ChannelName,required" min:"1" max:"128" pattern:"[a-zA-Z0-9_.-]+"`
+	ChannelARN               *string                   `aws:"ChannelARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:channel/\\S+"`
+	ChannelId                *string                   `aws:"ChannelId,required" min:"1" max:"64"`
+	ChannelStatus            ChannelStatus             `aws:"ChannelStatus,required"`
+	ChannelStatusReason      *string                   `aws:"ChannelStatusReason" min:"1" max:"2048"`
+	ChannelCreationTimestamp *time.Time                `aws:"ChannelCreationTimestamp,required"`
+	ChannelDestinationType   ChannelDestinationType    `aws:"ChannelDestinationType,required"`
+	Streams                  []ChannelStreamIdentifier `aws:"Streams,required" min:"1" max:"10000"`
+}
+
 // QueueStreamFilter is a structure of the service's model.
 type QueueStreamFilter struct {
 	StreamARN               *string    `aws:"StreamARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
@@ -990,6 +1117,21 @@ type MinimumThroughputBillingCommitmentInput struct {
 	Status MinimumThroughputBillingCommitmentInputStatus `aws:"Status,required"`
 }
 
+// S3DestinationUpdateInput is a structure of the service's model.
+type S3DestinationUpdateInput struct {
+	DataFreshnessInSeconds *int32 `aws:"DataFreshnessInSeconds,required"`
+}
+
+// S3TablesDestinationUpdateInput is a structure of the service's model.
+type S3TablesDestinationUpdateInput struct {
+	DataFreshnessInSeconds *int32 `aws:"DataFreshnessInSeconds,required"`
+}
+
+// ChannelLoggingUpdateInput is a structure of the service's model.
+type ChannelLoggingUpdateInput struct {
+	CloudWatchLogs *CloudWatchLogsUpdateInput `aws:"CloudWatchLogs,required"`
+}
+
 // UpdateDeadLetterQueueRecordsVisibilityRequestEntry is a structure of the service's model.
 type UpdateDeadLetterQueueRecordsVisibilityRequestEntry struct {
 	ReceiptHandle            *string `aws:"ReceiptHandle,required" min:"1" max:"1024"`
@@ -1041,6 +1183,93 @@ func (ScalingType) EnumValues() []string { return []string{"UNIFORM_SCALING"} }
 type WarmThroughputObject struct {
 	TargetMiBps  *int32 `aws:"TargetMiBps" min:"0"`
 	CurrentMiBps *int32 `aws:"CurrentMiBps" min:"0"`
+}
+
+// RecordConfiguration is a structure of the service's model.
+type RecordConfiguration struct {
+	RecordFormatType RecordFormatType `aws:"RecordFormatType,required"`
+	GSRSchemaARN     *string          `aws:"GSRSchemaARN" min:"1" max:"512" pattern:"arn:aws[-a-z0-9]*:glue:[-a-z0-9]+:\\d{12}:schema/[-a-zA-Z0-9_$#.]+/[-a-zA-Z0-9_$#.]+"`
+}
+
+// DeadLetterQueueS3Configuration is a structure of the service's model.
+type DeadLetterQueueS3Configuration struct {
+	BucketARN           *string `aws:"BucketARN,required" min:"1" max:"2048" pattern:"arn:aws[-a-z0-9]*:s3:::[a-z0-9._-]{3,63}"`
+	ExpectedBucketOwner *string `aws:"ExpectedBucketOwner,required" min:"12" max:"12" pattern:"\\d{12}"`
+	ErrorOutputPrefix   *string `aws:"ErrorOutputPrefix" min:"1" max:"512" pattern:"[0-9A-Za-z!\\-_'.*()\\/]+"`
+}
+
+// S3StorageConfiguration is a structure of the service's model.
+type S3StorageConfiguration struct {
+	BucketARN           *string           `aws:"BucketARN,required" min:"1" max:"2048" pattern:"arn:aws[-a-z0-9]*:s3:::[a-z0-9._-]{3,63}"`
+	ExpectedBucketOwner *string           `aws:"ExpectedBucketOwner,required" min:"12" max:"12" pattern:"\\d{12}"`
+	OutputKeyTemplate   *string           `aws:"OutputKeyTemplate" min:"1" max:"1024" pattern:"[0-9A-Za-z!\\-_'.*()\\/=:{}]+"`
+	StorageClass        S3StorageClass    `aws:"StorageClass"`
+	CompressionType     S3CompressionType `aws:"CompressionType,required"`
+}
+
+// S3TablesConfiguration is a structure of the service's model.
+type S3TablesConfiguration struct {
+	TableBucketARN  *string                 `aws:"TableBucketARN,required" min:"1" max:"2048" pattern:"arn:aws[-a-z0-9]*:s3tables:[-a-z0-9]+:\\d{12}:bucket/[a-z0-9_-]{3,63}"`
+	Namespace       *string                 `aws:"Namespace,required" min:"1" max:"255" pattern:"[0-9a-z_]+"`
+	TableName       *string                 `aws:"TableName,required" min:"1" max:"255" pattern:"[0-9a-z_]+"`
+	CompressionType S3TablesCompressionType `aws:"CompressionType,required"`
+	PartitionSpec   *PartitionSpec          `aws:"PartitionSpec"`
+}
+
+// ChannelEncryptionType is an enumeration of the service's model; "" means absent.
+type ChannelEncryptionType string
+
+// Values of ChannelEncryptionType.
+const (
+	ChannelEncryptionTypeKMS ChannelEncryptionType = "KMS"
+)
+
+// EnumValues lists the legal values.
+func (ChannelEncryptionType) EnumValues() []string { return []string{"KMS"} }
+
+// CloudWatchLogs is a structure of the service's model.
+type CloudWatchLogs struct {
+	Enabled       *bool   `aws:"Enabled,required"`
+	LogGroupName  *string `aws:"LogGroupName" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogStreamName *string `aws:"LogStreamName" min:"1" max:"512" pattern:"[^:*]*"`
+}
+
+// ChannelStatus is an enumeration of the service's model; "" means absent.
+type ChannelStatus string
+
+// Values of ChannelStatus.
+const (
+	ChannelStatusCREATING ChannelStatus = "CREATING"
+	ChannelStatusACTIVE   ChannelStatus = "ACTIVE"
+	ChannelStatusUPDATING ChannelStatus = "UPDATING"
+	ChannelStatusDELETING ChannelStatus = "DELETING"
+	ChannelStatusFAILED   ChannelStatus = "FAILED"
+)
+
+// EnumValues lists the legal values.
+func (ChannelStatus) EnumValues() []string {
+	return []string{"CREATING", "ACTIVE", "UPDATING", "DELETING", "FAILED"}
+}
+
+// ChannelStreamDescription is a structure of the service's model.
+type ChannelStreamDescription struct {
+	StreamARN               *string              `aws:"StreamARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamCreationTimestamp *time.Time           `aws:"StreamCreationTimestamp,required"`
+	RecordConfiguration     *RecordConfiguration `aws:"RecordConfiguration,required"`
+}
+
+// S3DestinationDescription is a structure of the service's model.
+type S3DestinationDescription struct {
+	DataFreshnessInSeconds         *int32                          `aws:"DataFreshnessInSeconds,required"`
+	DeadLetterQueueS3Configuration *DeadLetterQueueS3Configuration `aws:"DeadLetterQueueS3Configuration,required"`
+	StorageConfiguration           *S3StorageConfiguration         `aws:"StorageConfiguration,required"`
+}
+
+// S3TablesDestinationDescription is a structure of the service's model.
+type S3TablesDestinationDescription struct {
+	DataFreshnessInSeconds         *int32                          `aws:"DataFreshnessInSeconds,required"`
+	DeadLetterQueueS3Configuration *DeadLetterQueueS3Configuration `aws:"DeadLetterQueueS3Configuration,required"`
+	S3TablesConfigurationList      []S3TablesConfiguration         `aws:"S3TablesConfigurationList,required" min:"1" max:"10000"`
 }
 
 // QueueStartingPosition is a structure of the service's model.
@@ -1138,6 +1367,24 @@ type HashKeyRange struct {
 	EndingHashKey   *string `aws:"EndingHashKey,required" pattern:"^(0|([1-9]\\d{0,38}))$"`
 }
 
+// ChannelDestinationType is an enumeration of the service's model; "" means absent.
+type ChannelDestinationType string
+
+// Values of ChannelDestinationType.
+const (
+	ChannelDestinationTypeS3        ChannelDestinationType = "S3"
+	ChannelDestinationTypeS3_TABLES ChannelDestinationType = "S3_TABLES"
+)
+
+// EnumValues lists the legal values.
+func (ChannelDestinationType) EnumValues() []string { return []string{"S3", "S3_TABLES"} }
+
+// ChannelStreamIdentifier is a structure of the service's model.
+type ChannelStreamIdentifier struct {
+	StreamARN               *string    `aws:"StreamARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
+	StreamCreationTimestamp *time.Time `aws:"StreamCreationTimestamp,required"`
+}
+
 // QueueStreamIdentifier is a structure of the service's model.
 type QueueStreamIdentifier struct {
 	StreamARN               *string    `aws:"StreamARN,required" min:"1" max:"2048" pattern:"arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"`
@@ -1190,6 +1437,75 @@ func (MinimumThroughputBillingCommitmentInputStatus) EnumValues() []string {
 	return []string{"ENABLED", "DISABLED"}
 }
 
+// CloudWatchLogsUpdateInput is a structure of the service's model.
+type CloudWatchLogsUpdateInput struct {
+	Enabled       *bool   `aws:"Enabled,required"`
+	LogGroupName  *string `aws:"LogGroupName" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogStreamName *string `aws:"LogStreamName" min:"1" max:"512" pattern:"[^:*]*"`
+}
+
+// RecordFormatType is an enumeration of the service's model; "" means absent.
+type RecordFormatType string
+
+// Values of RecordFormatType.
+const (
+	RecordFormatTypeGSR_JSON   RecordFormatType = "GSR_JSON"
+	RecordFormatTypeJSON       RecordFormatType = "JSON"
+	RecordFormatTypeSTRING     RecordFormatType = "STRING"
+	RecordFormatTypeBYTE_ARRAY RecordFormatType = "BYTE_ARRAY"
+)
+
+// EnumValues lists the legal values.
+func (RecordFormatType) EnumValues() []string {
+	return []string{"GSR_JSON", "JSON", "STRING", "BYTE_ARRAY"}
+}
+
+// S3StorageClass is an enumeration of the service's model; "" means absent.
+type S3StorageClass string
+
+// Values of S3StorageClass.
+const (
+	S3StorageClassSTANDARD            S3StorageClass = "STANDARD"
+	S3StorageClassINTELLIGENT_TIERING S3StorageClass = "INTELLIGENT_TIERING"
+	S3StorageClassGLACIER_IR          S3StorageClass = "GLACIER_IR"
+)
+
+// EnumValues lists the legal values.
+func (S3StorageClass) EnumValues() []string {
+	return []string{"STANDARD", "INTELLIGENT_TIERING", "GLACIER_IR"}
+}
+
+// S3CompressionType is an enumeration of the service's model; "" means absent.
+type S3CompressionType string
+
+// Values of S3CompressionType.
+const (
+	S3CompressionTypeNONE S3CompressionType = "NONE"
+	S3CompressionTypeGZIP S3CompressionType = "GZIP"
+	S3CompressionTypeZSTD S3CompressionType = "ZSTD"
+)
+
+// EnumValues lists the legal values.
+func (S3CompressionType) EnumValues() []string { return []string{"NONE", "GZIP", "ZSTD"} }
+
+// S3TablesCompressionType is an enumeration of the service's model; "" means absent.
+type S3TablesCompressionType string
+
+// Values of S3TablesCompressionType.
+const (
+	S3TablesCompressionTypeNONE   S3TablesCompressionType = "NONE"
+	S3TablesCompressionTypeZSTD   S3TablesCompressionType = "ZSTD"
+	S3TablesCompressionTypeSNAPPY S3TablesCompressionType = "SNAPPY"
+)
+
+// EnumValues lists the legal values.
+func (S3TablesCompressionType) EnumValues() []string { return []string{"NONE", "ZSTD", "SNAPPY"} }
+
+// PartitionSpec is a structure of the service's model.
+type PartitionSpec struct {
+	PartitionFields []PartitionField `aws:"PartitionFields,required" min:"1" max:"10"`
+}
+
 // QueueStartingPositionType is an enumeration of the service's model; "" means absent.
 type QueueStartingPositionType string
 
@@ -1216,3 +1532,20 @@ const (
 
 // EnumValues lists the legal values.
 func (TargetType) EnumValues() []string { return []string{"BUILT_IN", "NONE"} }
+
+// PartitionField is a structure of the service's model.
+type PartitionField struct {
+	Transform  PartitionTransform `aws:"Transform,required"`
+	SourceName *string            `aws:"SourceName,required" min:"1" max:"255" pattern:"[a-zA-Z0-9\\.\\_]+"`
+}
+
+// PartitionTransform is an enumeration of the service's model; "" means absent.
+type PartitionTransform string
+
+// Values of PartitionTransform.
+const (
+	PartitionTransformTIME_HOUR PartitionTransform = "TIME_HOUR"
+)
+
+// EnumValues lists the legal values.
+func (PartitionTransform) EnumValues() []string { return []string{"TIME_HOUR"} }

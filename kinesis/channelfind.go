@@ -1,0 +1,99 @@
+package kinesis
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	model "drey/model/kinesis"
+	"drey/wire"
+)
+
+func errNoChannel(t target) error {
+	return model.ResourceNotFoundException.Errorf("Channel %s not found.", channelARN(t.stream.Account, t.stream.Region, t.channel))
+}
+
+// channelTarget reads the ARN of a channel.
+func channelTarget(arn string) (target, error) {
+	t, err := parseTarget(arn)
+	if err == nil && t.channel == "" {
+		err = model.InvalidArgumentException.Errorf("%s is not the ARN of a channel.", arn)
+	}
+	return t, err
+}
+
+// channelByTarget gives a channel and its stream. The channel must not be changed.
+func (s *Service) channelByTarget(t target) (*stream, *channel, error) {
+	for _, st := range s.all() {
+		if st.key.Account != t.stream.Account || st.key.Region != t.stream.Region {
+			continue
+		}
+		if c := st.load().channel(t.channel); c != nil && !c.gone(s.Now()) {
+			return st, c, nil
+		}
+	}
+	return nil, nil, errNoChannel(t)
+}
+
+// changeChannel stores what edit makes of a channel.
+func (s *Service) changeChannel(ctx context.Context, t target, edit func(*stream, *document, *channel) error) error {
+	st, _, err := s.channelByTarget(t)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, st, func(d *document) error {
+		c := d.channel(t.channel)
+		if c == nil || c.gone(s.Now()) {
+			return errNoChannel(t)
+		}
+		return edit(st, d, c)
+	})
+}
+
+// channelCount counts the channels of k's account and region.
+func (s *Service) channelCount(k key) (n int) {
+	for _, st := range s.all() {
+		if st.key.Account == k.Account && st.key.Region == k.Region {
+			n += len(st.load().channels(s.Now()))
+		}
+	}
+	return n
+}
+
+// ListChannels lists the caller's channels by name, those of the streams in StreamFilter or all, 100 at a time unless
+// MaxResults says less.
+func (s *Service) ListChannels(ctx context.Context, in *model.ListChannelsInput) (*model.ListChannelsOutput, error) {
+	r, now, after := wire.FromContext(ctx), s.Now(), ""
+	if in.NextToken != nil {
+		t, err := s.openPage(channelsToken, *in.NextToken)
+		if err != nil {
+			return nil, err
+		}
+		after = t.After
+	}
+	out := &model.ListChannelsOutput{ChannelSummaries: []model.ChannelSummary{}}
+	for _, st := range s.all() {
+		x := st.load()
+		if st.key.Account != r.Account || st.key.Region != r.Region || !filtered(in.StreamFilter, st.key, x) {
+			continue
+		}
+		for _, c := range x.channels(now) {
+			if c.Name > after {
+				out.ChannelSummaries = append(out.ChannelSummaries, c.summary(st.key, &x.document, now))
+			}
+		}
+	}
+	slices.SortFunc(out.ChannelSummaries, func(a, b model.ChannelSummary) int { return strings.Compare(*a.ChannelName, *b.ChannelName) })
+	if limit := min(or(in.MaxResults, maxPage), maxPage); len(out.ChannelSummaries) > limit {
+		out.ChannelSummaries = out.ChannelSummaries[:limit]
+		out.NextToken = new(s.sealer.seal(token{Kind: channelsToken, After: *out.ChannelSummaries[limit-1].ChannelName, Issued: now}))
+	}
+	return out, nil
+}
+
+// filtered tells whether one of the filters names the stream; no filter names all.
+func filtered(filters []model.StreamFilter, k key, x *state) bool {
+	return len(filters) == 0 || slices.ContainsFunc(filters, func(f model.StreamFilter) bool {
+		return *f.StreamARN == k.arn() && !otherCreation(x, f.StreamCreationTimestamp)
+	})
+}
