@@ -179,7 +179,7 @@ func describeChannel(t testing.TB, s *Service, ctx context.Context, arn string) 
 	return must[model.DescribeChannelOutput](t)(s.DescribeChannel(ctx, &model.DescribeChannelInput{ChannelARN: &arn})).ChannelDescription
 }
 
-func number2(i int) string { return fmt.Sprintf(`{"n":%d}`, i) }
+func numbered(i int) string { return fmt.Sprintf(`{"n":%d}`, i) }
 
 // lines are the lines of all objects whose keys have the prefix, sorted.
 func lines(objects map[string]string, prefix string) (out []string) {
@@ -196,7 +196,7 @@ func TestChannelDelivers(t *testing.T) { synctest.Test(t, testChannelDelivers) }
 
 func testChannelDelivers(t *testing.T) {
 	s, l, _, ctx := newLake(t)
-	put(t, s, ctx, "k", number2(999)) // before the channel: it is not delivered
+	put(t, s, ctx, "k", numbered(999)) // before the channel: it is not delivered
 	d := newChannel(t, s, ctx)
 	if d.ChannelStatus != model.ChannelStatusACTIVE || *d.S3DestinationConfiguration.DataFreshnessInSeconds != 300 || *d.ServiceExecutionRoleARN != channelRole || d.EncryptionConfiguration != nil {
 		t.Fatalf("%+v", d)
@@ -209,8 +209,8 @@ func testChannelDelivers(t *testing.T) {
 	var want []string
 	began := time.Now()
 	for i := range 100 {
-		put(t, s, ctx, fmt.Sprint("key", i), number2(i))
-		want = append(want, number2(i))
+		put(t, s, ctx, fmt.Sprint("key", i), numbered(i))
+		want = append(want, numbered(i))
 	}
 	slices.Sort(want)
 	time.Sleep(299*time.Second - time.Since(began))
@@ -229,10 +229,10 @@ func testChannelDelivers(t *testing.T) {
 			t.Fatalf("the key is %s", key)
 		}
 	}
-	put(t, s, ctx, "k", number2(100))
+	put(t, s, ctx, "k", numbered(100))
 	time.Sleep(302 * time.Second)
 	synctest.Wait()
-	if got := lines(l.objects(t), ""); len(l.objects(t)) != 2 || len(got) != 101 || slices.Index(got, number2(100)) < 0 {
+	if got := lines(l.objects(t), ""); len(l.objects(t)) != 2 || len(got) != 101 || slices.Index(got, numbered(100)) < 0 {
 		t.Fatal(got)
 	}
 	if events := l.told(); len(events) > 0 {
@@ -310,7 +310,7 @@ func wantFormats(t *testing.T, l *lake, ext, body string, dead int) {
 	}
 }
 
-// TestChannelOverResharding: in one object, and over objects, what a child has comes after what its parents have.
+// TestChannelOverResharding: in an object, what a child has comes after what its parents have.
 func TestChannelOverResharding(t *testing.T) { synctest.Test(t, testChannelOverResharding) }
 
 func testChannelOverResharding(t *testing.T) {
@@ -320,7 +320,7 @@ func testChannelOverResharding(t *testing.T) {
 	round := func() {
 		time.Sleep(time.Millisecond) // a shard that is closed as soon as it is made has no records
 		for range 5 {
-			put(t, s, ctx, "a", number2(n)) // MD5("a") begins with 0c
+			put(t, s, ctx, "a", numbered(n)) // MD5("a") begins with 0c
 			n++
 		}
 		time.Sleep(time.Millisecond)
@@ -347,7 +347,7 @@ func testChannelOverResharding(t *testing.T) {
 	synctest.Wait()
 	var want strings.Builder
 	for i := range n {
-		want.WriteString(number2(i) + "\n")
+		want.WriteString(numbered(i) + "\n")
 	}
 	objects := l.objects(t)
 	for key, got := range objects {
@@ -360,6 +360,42 @@ func testChannelOverResharding(t *testing.T) {
 	}
 }
 
+// TestChannelFinishesParentsFirst: when parents fill more than an object, nothing of their children is in it.
+func TestChannelFinishesParentsFirst(t *testing.T) { synctest.Test(t, testChannelFinishesParentsFirst) }
+
+func testChannelFinishesParentsFirst(t *testing.T) {
+	s, l, _, ctx := newLake(t)
+	newChannel(t, s, ctx, formatted(model.RecordFormatTypeSTRING))
+	s.carriers.close() // until all is put
+	const parents, children = 20, 5
+	pad := strings.Repeat("x", 1_000_000)
+	for i := range parents + children {
+		if i == parents {
+			time.Sleep(time.Millisecond)
+			if err := s.change(ctx, s.all()[0], func(d *document) error { d.split(0, big.NewInt(100), s.Now()); return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put(t, s, ctx, "a", fmt.Sprintf("%02d%s", i, pad))
+	}
+	written := make(chan string, 3)
+	l.after = func(o Object) { written <- o.Key }
+	s.startChannels(ctx)
+	next := 0
+	for range 2 {
+		key := <-written
+		for line := range strings.Lines(l.objects(t)[key]) {
+			if want := fmt.Sprintf("%02d", next); line[:2] != want {
+				t.Fatalf("%s comes before %s", line[:2], want)
+			}
+			next++
+		}
+	}
+	if next != parents+children {
+		t.Fatalf("%d records were delivered", next)
+	}
+}
+
 // TestChannelTriesAgain: a bucket that refuses holds records up and loses none, also over a restart; the owner is told why.
 func TestChannelTriesAgain(t *testing.T) { synctest.Test(t, testChannelTriesAgain) }
 
@@ -367,9 +403,9 @@ func testChannelTriesAgain(t *testing.T) {
 	s, l, _, ctx := newLake(t)
 	d := newChannel(t, s, ctx)
 	l.fail(wire.ErrorCode{Code: "AccessDenied"}.Errorf("The role may not."))
-	put(t, s, ctx, "k", number2(1))
+	put(t, s, ctx, "k", numbered(1))
 	time.Sleep(310 * time.Second)
-	put(t, s, ctx, "k", number2(2))
+	put(t, s, ctx, "k", numbered(2))
 	time.Sleep(10 * time.Minute)
 	synctest.Wait()
 	events := l.told()
@@ -383,7 +419,7 @@ func testChannelTriesAgain(t *testing.T) {
 	l.fail(nil)
 	time.Sleep(6 * time.Minute)
 	synctest.Wait()
-	if got := lines(l.objects(t), ""); !slices.Equal(got, []string{number2(1), number2(2)}) || len(l.told()) > len(events)+1 {
+	if got := lines(l.objects(t), ""); !slices.Equal(got, []string{numbered(1), numbered(2)}) || len(l.told()) > len(events)+1 {
 		t.Fatal(got, l.told())
 	}
 }
@@ -420,7 +456,7 @@ func TestChannelEnds(t *testing.T) { synctest.Test(t, testChannelEnds) }
 func testChannelEnds(t *testing.T) {
 	s, l, _, ctx := newLake(t)
 	arn := newChannel(t, s, ctx).ChannelARN
-	put(t, s, ctx, "k", number2(1))
+	put(t, s, ctx, "k", numbered(1))
 	time.Sleep(time.Minute)
 	_, err := s.DeleteStream(ctx, &model.DeleteStreamInput{StreamName: new("orders")})
 	wantError(t, err, model.ResourceInUseException, "has 1 channels")

@@ -127,7 +127,7 @@ func testChannelUpdates(t *testing.T) {
 	}
 	_, err = update(model.UpdateChannelInput{S3DestinationConfiguration: fresh(300)})
 	wantError(t, err, model.ResourceInUseException, "not ACTIVE, instead in state UPDATING")
-	put(t, s, ctx, "k", number2(1))
+	put(t, s, ctx, "k", numbered(1))
 	time.Sleep(890 * time.Second)
 	synctest.Wait()
 	if objects := l.objects(t); len(objects) > 0 {
@@ -136,7 +136,7 @@ func testChannelUpdates(t *testing.T) {
 	must[model.UpdateChannelOutput](t)(update(model.UpdateChannelInput{S3DestinationConfiguration: fresh(300)}))
 	time.Sleep(2 * time.Second)
 	synctest.Wait()
-	if got := lines(l.objects(t), ""); !slices.Equal(got, []string{number2(1)}) {
+	if got := lines(l.objects(t), ""); !slices.Equal(got, []string{numbered(1)}) {
 		t.Fatal(got)
 	}
 }
@@ -185,17 +185,17 @@ func testChannelOverRetention(t *testing.T) {
 	s, l, _, ctx := newLake(t, func(c *Config) { c.Log = slog.New(slog.DiscardHandler) })
 	newChannel(t, s, ctx)
 	l.fail(wire.ErrorCode{Code: "SlowDown"}.Errorf("Slow down."))
-	put(t, s, ctx, "k", number2(1))
+	put(t, s, ctx, "k", numbered(1))
 	time.Sleep(time.Hour) // it is sealed
-	put(t, s, ctx, "k", number2(2))
-	put(t, s, ctx, "k", number2(3))
+	put(t, s, ctx, "k", numbered(2))
+	put(t, s, ctx, "k", numbered(3))
 	time.Sleep(23*time.Hour + 30*time.Minute)
-	put(t, s, ctx, "k", number2(4))
+	put(t, s, ctx, "k", numbered(4))
 	synctest.Wait()
 	l.fail(nil)
 	time.Sleep(time.Hour)
 	synctest.Wait()
-	if got := lines(l.objects(t), ""); !slices.Equal(got, []string{number2(2), number2(3), number2(4)}) {
+	if got := lines(l.objects(t), ""); !slices.Equal(got, []string{numbered(2), numbered(3), numbered(4)}) {
 		t.Fatal(got)
 	}
 	if events := l.told(); !strings.Contains(events[len(events)-1], "Records.Expired: 1 records passed the retention period") {

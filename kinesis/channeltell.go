@@ -50,7 +50,9 @@ func (c *carrier) backOff(ctx context.Context, err error) time.Duration {
 	if internal {
 		message = answer.Message
 	}
-	c.stream.stuck(c.service.Now(), ch)
+	if c.progress.Parcel != nil {
+		c.stream.stuck(c.service.Now(), ch)
+	}
 	c.tell(ctx, ch, answer.Code, fmt.Sprintf("%s. The records stay in the stream; the next attempt is in %s.", strings.TrimSuffix(message, "."), d))
 	return d
 }
