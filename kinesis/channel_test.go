@@ -396,7 +396,7 @@ func testChannelFinishesParentsFirst(t *testing.T) {
 	}
 }
 
-// TestChannelTriesAgain: a bucket that refuses holds records up and loses none, also over a restart; the owner is told why.
+// TestChannelTriesAgain: a bucket that refuses holds records up and loses none; the owner is told why.
 func TestChannelTriesAgain(t *testing.T) { synctest.Test(t, testChannelTriesAgain) }
 
 func testChannelTriesAgain(t *testing.T) {

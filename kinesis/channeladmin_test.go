@@ -147,7 +147,8 @@ func TestChannelMetrics(t *testing.T) { synctest.Test(t, testChannelMetrics) }
 func testChannelMetrics(t *testing.T) {
 	sums := map[string]float64{}
 	var label []Dimension
-	s, _, _, ctx := newLake(t, func(c *Config) {
+	s, l, _, ctx := newLake(t, func(c *Config) {
+		c.Log = slog.New(slog.DiscardHandler)
 		c.Metrics = func(_ context.Context, _, _ string, data []Datum) error {
 			for _, d := range data {
 				if strings.HasPrefix(d.Name, "DeliveryToS3.") {
@@ -173,7 +174,15 @@ func testChannelMetrics(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, got, v)
 		}
 	}
-	if !slices.Equal(label, []Dimension{{"ChannelId", *d.ChannelId}, {"ChannelName", "to-lake"}, {"StreamName", "orders"}}) || len(sums) != len(want) {
+	clear(sums)
+	l.fail(wire.ErrorCode{Code: "SlowDown"}.Errorf("Slow down."))
+	put(t, s, ctx, "k", "{}")
+	time.Sleep(20 * time.Minute)
+	synctest.Wait()
+	if age := sums["DeliveryToS3.DataFreshness"]; age < 1000 || sums["DeliveryToS3.DeliverySuccess"] != 0 || sums["DeliveryToS3.RecordCount"] != 0 {
+		t.Errorf("while the bucket refuses: %v", sums)
+	}
+	if !slices.Equal(label, []Dimension{{"ChannelId", *d.ChannelId}, {"ChannelName", "to-lake"}, {"StreamName", "orders"}}) {
 		t.Errorf("%v %v", label, sums)
 	}
 }

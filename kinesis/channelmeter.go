@@ -56,15 +56,16 @@ func (st *stream) gathering(now time.Time, ch *channel, b *parcel.Batch) {
 	st.carrying(now, ch, func(t *channelTallies) { t[dataFreshness].add(max(0, now.Sub(b.Oldest).Seconds())) })
 }
 
-// stuck counts an attempt to deliver that failed.
-func (st *stream) stuck(now time.Time, ch *channel) {
+// stuck counts an attempt to deliver a parcel that failed.
+func (st *stream) stuck(now time.Time, ch *channel, p *sealed) {
+	st.gathering(now, ch, &p.Batch)
 	st.carrying(now, ch, func(t *channelTallies) { t[deliverySuccess].yes(false) })
 }
 
 // carried counts a parcel that was delivered, in so many bytes.
 func (st *stream) carried(now time.Time, ch *channel, p *sealed, c *parcel.Contents, size int) {
+	st.gathering(now, ch, &p.Batch)
 	st.carrying(now, ch, func(t *channelTallies) {
-		t[dataFreshness].add(max(0, now.Sub(p.Oldest).Seconds()))
 		t[channelBytesIn].add(float64(p.Size))
 		t[channelBytesProcessed].add(float64(p.Size))
 		t[channelBytesOut].add(float64(size))

@@ -50,8 +50,8 @@ func (c *carrier) backOff(ctx context.Context, err error) time.Duration {
 	if internal {
 		message = answer.Message
 	}
-	if c.progress.Parcel != nil {
-		c.stream.stuck(c.service.Now(), ch)
+	if p := c.progress.Parcel; p != nil {
+		c.stream.stuck(c.service.Now(), ch, p)
 	}
 	c.tell(ctx, ch, answer.Code, fmt.Sprintf("%s. The records stay in the stream; the next attempt is in %s.", strings.TrimSuffix(message, "."), d))
 	return d

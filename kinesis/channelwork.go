@@ -159,7 +159,7 @@ func (c *carrier) begin(ctx context.Context, x *state, ch *channel, now time.Tim
 	if err = c.service.Destinations.Check(ctx, by, records); err == nil {
 		err = c.service.Destinations.Check(ctx, by, letters)
 	}
-	if answer := (*wire.Error)(nil); errors.As(err, &answer) {
+	if answer := (*wire.Error)(nil); errors.As(err, &answer) && !answer.Fault {
 		reason := answer.Error()
 		c.tell(ctx, ch, answer.Code, reason)
 		err := c.edit(ctx, func(ch *channel) { ch.Failed = reason[:min(len(reason), 2048)] })
