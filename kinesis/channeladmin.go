@@ -104,8 +104,8 @@ func (s *Service) newChannel(k key, in *model.CreateChannelInput) (c channel, er
 		ID: strings.ToLower(rand.Text()), Name: *in.ChannelName, Role: *in.ServiceExecutionRoleARN, Freshness: minFreshness,
 		Format: in.StreamConfigurationList[0].RecordConfiguration.RecordFormatType, Storage: *to.StorageConfiguration, Tags: in.Tags,
 	}
-	if account := strings.Split(c.Role, ":")[4]; account != k.Account {
-		return c, model.InvalidArgumentException.Errorf("ServiceExecutionRoleARN %s is of another account than the channel would be.", c.Role)
+	if !strings.HasPrefix(c.Role, "arn:aws:iam::"+k.Account+":") {
+		return c, model.InvalidArgumentException.Errorf("ServiceExecutionRoleARN %s is of another account or partition than the channel would be.", c.Role)
 	}
 	if c.Storage.StorageClass == "" {
 		c.Storage.StorageClass = model.S3StorageClassSTANDARD

@@ -68,6 +68,9 @@ func testChannelRefusals(t *testing.T) {
 		{func(in *model.CreateChannelInput) {
 			in.ServiceExecutionRoleARN = new("arn:aws:iam::210987654321:role/r")
 		}, model.InvalidArgumentException, "another account"},
+		{func(in *model.CreateChannelInput) {
+			in.ServiceExecutionRoleARN = new(strings.Replace(channelRole, "arn:aws:", "arn:aws-cn:", 1))
+		}, model.InvalidArgumentException, "partition"},
 		{from("missing"), model.ResourceNotFoundException, "missing"},
 		{from("provisioned"), model.InvalidArgumentException, "provisioned capacity mode"},
 		{from("sealed"), model.InvalidArgumentException, "AWS managed key"},
@@ -253,6 +256,9 @@ func testChannelAccess(t *testing.T) {
 		if got, want := told(op, in), []string{"kinesis:" + op + " " + *arn + " map[aws:ResourceTag/team:[x]]"}; !slices.Equal(got, want) {
 			t.Fatalf("%q, want %q", got, want)
 		}
+	}
+	if _, err := s.Access(ctx, "DeleteChannel", &model.DeleteChannelInput{ChannelARN: new(strings.Replace(*arn, "arn:aws:", "arn:aws-cn:", 1))}); err == nil {
+		t.Fatal("an ARN of another partition would slip past a policy")
 	}
 	_, err := s.PutResourcePolicy(ctx, &model.PutResourcePolicyInput{ResourceARN: arn, Policy: new("{}")})
 	wantError(t, err, model.InvalidArgumentException, "has no resource policy")

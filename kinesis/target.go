@@ -19,7 +19,7 @@ var targetARN = regexp.MustCompile(`^arn:aws[a-z-]*:kinesis:([a-z0-9-]+):(\d{12}
 
 var queueTarget = regexp.MustCompile(`^arn:aws[a-z-]*:kinesis:([a-z0-9-]+):(\d{12}):queue/([a-zA-Z0-9-]{1,128})$`)
 
-var channelTargetARN = regexp.MustCompile(`^arn:aws[a-z-]*:kinesis:([a-z0-9-]+):(\d{12}):channel/([a-zA-Z0-9-]{1,64})$`)
+var channelTargetARN = regexp.MustCompile(`^arn:aws:kinesis:([a-z0-9-]+):(\d{12}):channel/([a-zA-Z0-9-]{1,64})$`)
 
 func parseTarget(arn string) (target, error) {
 	if m := queueTarget.FindStringSubmatch(arn); m != nil {
