@@ -249,3 +249,19 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// TestLongForms: a form is read before it names its service; then that service's limit counts, however the length was told.
+func TestLongForms(t *testing.T) {
+	form := "Action=GetCallerIdentity&Version=2011-06-15&a=" + strings.Repeat("x", 2<<20)
+	url := edgetest.Serve(t, services()...)
+	for name, body := range map[string]io.Reader{"announced": strings.NewReader(form), "in chunks": io.MultiReader(strings.NewReader(form))} {
+		r, err := http.Post(url, "application/x-www-form-urlencoded", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Body.Close()
+		if r.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s: %s", name, r.Status)
+		}
+	}
+}
