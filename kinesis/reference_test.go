@@ -64,6 +64,7 @@ func TestReferencesMustAgree(t *testing.T) {
 		{"ConsumerARN": *reader, "StreamId": others},
 		{"ConsumerARN": *reader, "StreamARN": strings.Replace(ordersARN, "orders", "others", 1)},
 		{"StreamName": "others", "StreamARN": ordersARN},
+		{"StreamARN": *reader}, // names two things, of which one is meant
 	}
 	tried := 0
 	for _, op := range model.Ops(s) {

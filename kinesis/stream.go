@@ -207,6 +207,9 @@ func (s *Service) keyOf(ctx context.Context, ref reference) (key, error) {
 		if err != nil {
 			return key{}, err
 		}
+		if t.stream.Name == "" || t.consumer != "" {
+			return key{}, model.InvalidArgumentException.Errorf("%s is not the ARN of a stream.", *ref.arn)
+		}
 		if ref.name != nil && *ref.name != t.stream.Name {
 			return key{}, model.InvalidArgumentException.Errorf("StreamName %s and StreamARN %s name different streams.", *ref.name, *ref.arn)
 		}
