@@ -24,6 +24,8 @@
 // other with InvalidArgumentException; receives of dead letters are counted too; beyond 120,000 records in flight, receives
 // are throttled; the owner of a queue owns its stream.
 //
+// Clients speak JSON 1.1 or CBOR 1.1. AWS's model has no RPC v2 CBOR, and the edge refuses it.
+//
 // Not done: streams with server-side encryption are described as such, but no key exists here and the records lie on
 // disk as they came.
 package kinesis
