@@ -46,21 +46,9 @@ func (s *server) scale(ctx context.Context, by *alarmaction.Scaling, alarmARN st
 	if err != nil {
 		return err
 	}
-	app := out.ApplicationDetail
-	flink := app.ApplicationConfigurationDescription.FlinkApplicationConfigurationDescription
-	if flink == nil || flink.ParallelismConfigurationDescription == nil {
-		return fmt.Errorf("the application %s has no parallelism", by.Application)
-	}
-	current := *flink.ParallelismConfigurationDescription.Parallelism
-	target := by.Target(current)
-	if target == current {
-		return nil // at its limit
-	}
-	update := &msfmodel.UpdateApplicationInput{
-		ApplicationName: &by.Application, CurrentApplicationVersionId: app.ApplicationVersionId,
-		ApplicationConfigurationUpdate: &msfmodel.ApplicationConfigurationUpdate{FlinkApplicationConfigurationUpdate: &msfmodel.FlinkApplicationConfigurationUpdate{
-			ParallelismConfigurationUpdate: &msfmodel.ParallelismConfigurationUpdate{ConfigurationTypeUpdate: msfmodel.ConfigurationTypeCUSTOM, ParallelismUpdate: &target},
-		}},
+	update, err := scalingUpdate(out.ApplicationDetail, by)
+	if err != nil || update == nil {
+		return err
 	}
 	if err := s.mayDo(ctx, "UpdateApplication", update); err != nil {
 		return err
@@ -76,4 +64,24 @@ func (s *server) mayDo(ctx context.Context, op string, in any) error {
 		return err
 	}
 	return s.iam.Authorize(ctx, access)
+}
+
+// scalingUpdate is what a scaling action makes of an application, going by the parallelism that its job has: the configured one is
+// another where the service scales. nil = it is there already.
+func scalingUpdate(app *msfmodel.ApplicationDetail, by *alarmaction.Scaling) (*msfmodel.UpdateApplicationInput, error) {
+	flink := app.ApplicationConfigurationDescription.FlinkApplicationConfigurationDescription
+	if flink == nil || flink.ParallelismConfigurationDescription == nil {
+		return nil, fmt.Errorf("the application %s has no parallelism", by.Application)
+	}
+	current := *flink.ParallelismConfigurationDescription.CurrentParallelism
+	target := by.Target(current)
+	if target == current {
+		return nil, nil
+	}
+	return &msfmodel.UpdateApplicationInput{
+		ApplicationName: &by.Application, CurrentApplicationVersionId: app.ApplicationVersionId,
+		ApplicationConfigurationUpdate: &msfmodel.ApplicationConfigurationUpdate{FlinkApplicationConfigurationUpdate: &msfmodel.FlinkApplicationConfigurationUpdate{
+			ParallelismConfigurationUpdate: &msfmodel.ParallelismConfigurationUpdate{ConfigurationTypeUpdate: msfmodel.ConfigurationTypeCUSTOM, ParallelismUpdate: &target},
+		}},
+	}, nil
 }
