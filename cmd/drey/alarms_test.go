@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"reflect"
 	"testing"
 
 	"drey/alarmaction"
@@ -30,6 +32,11 @@ func TestScalingGoesByTheJob(t *testing.T) {
 		got := *update.ApplicationConfigurationUpdate.FlinkApplicationConfigurationUpdate.ParallelismConfigurationUpdate.ParallelismUpdate
 		if got != want || *update.CurrentApplicationVersionId != 3 || *update.ApplicationName != "orders" {
 			t.Errorf("%s of 8 is %d: %+v", change, got, update)
+		}
+		var again msfmodel.UpdateApplicationInput
+		text, err := json.Marshal(update)
+		if err != nil || json.Unmarshal(text, &again) != nil || !reflect.DeepEqual(again, *update) {
+			t.Errorf("%s as a stored plan is %s, %v", change, text, err)
 		}
 	}
 }
