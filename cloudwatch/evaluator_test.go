@@ -160,6 +160,49 @@ func TestHighResolutionAlarms(t *testing.T) {
 	})
 }
 
+// TestAlarmsThatAreDueSooner are put, one of them in place of another, while the evaluator waits for the next minute.
+func TestAlarmsThatAreDueSooner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		fast := func(in *model.PutMetricAlarmInput) {
+			in.Period, in.TreatMissingData = new(int32(10)), new("notBreaching")
+		}
+		w.alarm("slow", nil)
+		w.alarm("changed", nil)
+		time.Sleep(70 * time.Second)
+		w.alarm("fast", fast)
+		time.Sleep(10 * time.Second)
+		w.alarm("changed", fast)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		w.want("states", w.history("StateUpdate"), "73: fast Alarm updated from INSUFFICIENT_DATA to OK", "83: changed Alarm updated from INSUFFICIENT_DATA to OK")
+	})
+}
+
+func TestNamesOfOneKindAreNotForTheOther(t *testing.T) {
+	s, _ := open(t, t.TempDir())
+	ctx := request(t.Context())
+	metric := func(name string) error {
+		_, err := s.PutMetricAlarm(ctx, &model.PutMetricAlarmInput{
+			AlarmName: &name, Namespace: new("Shop"), MetricName: new("orders"), Statistic: "Maximum", Period: new(int32(60)), EvaluationPeriods: new(int32(1)), Threshold: new(5.0), ComparisonOperator: "GreaterThanThreshold",
+		})
+		return err
+	}
+	composite := func(name string) error {
+		_, err := s.PutCompositeAlarm(ctx, &model.PutCompositeAlarmInput{AlarmName: &name, AlarmRule: new("FALSE")})
+		return err
+	}
+	if err := errors.Join(metric("m"), composite("c"), metric("m"), composite("c")); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{metric("c"), composite("m")} {
+		if !errors.Is(err, invalid) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 func TestAlarmOnAnExpression(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

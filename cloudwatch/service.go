@@ -43,6 +43,7 @@ type Service struct {
 
 	changing sync.Mutex    // held while alarms change
 	poked    chan struct{} // alarms have changed
+	sooner   time.Time     // guarded by mu: when they have to be decided, if that is sooner than the evaluator knows; zero = never
 	queued   chan struct{} // actions may wait
 	stop     context.CancelFunc
 	done     chan struct{} // closed when the evaluator has ended
