@@ -59,8 +59,10 @@ func (p *ruleParser) atLeast() (condition, error) {
 		}
 		c.alarms = append(c.alarms, one)
 	}
-	if !p.symbol(")") || !p.symbol(")") {
-		return nil, errors.New("a closing parenthesis is missing")
+	for range 2 { // of the list, and of the function
+		if !p.symbol(")") {
+			return nil, errors.New("a closing parenthesis is missing")
+		}
 	}
 	if !c.percent && c.least > len(c.alarms) {
 		return nil, fmt.Errorf("AT_LEAST wants %d alarms of %d", c.least, len(c.alarms))
