@@ -89,9 +89,30 @@ func TestNotifications(t *testing.T) {
 
 func TestScalingIsHandedOn(t *testing.T) {
 	var got *Scaling
-	c := New(Config{Scale: func(_ context.Context, s *Scaling, alarm string) error { got = s; return errors.New(alarm) }})
-	err := c.Do(t.Context(), Notification{ActionARN: scaling + "orders?role=r&parallelism=+1", AlarmARN: "the alarm"})
-	if got == nil || got.Application != "orders" || err == nil || err.Error() != "the alarm" {
+	c := New(Config{
+		PlanScaling: func(_ context.Context, s *Scaling, alarm string) (string, error) {
+			return alarm + " of " + s.Application, nil
+		},
+		Scale: func(_ context.Context, s *Scaling, alarm, plan string) error {
+			got = s
+			return errors.New(alarm + ": " + plan)
+		},
+	})
+	n := Notification{ActionARN: scaling + "orders?role=r&parallelism=+1", AlarmARN: "the alarm"}
+	plan, err := c.Plan(t.Context(), n)
+	if plan != "the alarm of orders" || err != nil {
+		t.Errorf("the plan is %q, %v", plan, err)
+	}
+	if err := c.Do(t.Context(), n); err != nil || got != nil {
+		t.Errorf("without a plan: %+v, %v", got, err)
+	}
+	n.Plan = plan
+	err = c.Do(t.Context(), n)
+	if got == nil || got.Application != "orders" || err == nil || err.Error() != "the alarm: the alarm of orders" {
 		t.Errorf("%+v, %v", got, err)
+	}
+	n.ActionARN = "arn:aws:sns:us-east-1:123456789012:ops"
+	if plan, err := c.Plan(t.Context(), n); plan != "" || err != nil {
+		t.Errorf("a notification has the plan %q, %v", plan, err)
 	}
 }

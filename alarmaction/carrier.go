@@ -19,13 +19,17 @@ type Notification struct {
 	AlarmARN  string
 	Subject   string
 	Message   string // JSON
+	Plan      string // of Carrier.Plan
 }
 
 // Config is what a Carrier needs.
 type Config struct {
 	Webhooks map[string]string // addresses by the names of SNS topics
-	Scale    func(ctx context.Context, s *Scaling, alarmARN string) error
-	Now      func() time.Time
+	// PlanScaling decides what a scaling action does to the application as it is now, "" = nothing; Scale does it, and refuses
+	// when the application has changed since.
+	PlanScaling func(ctx context.Context, s *Scaling, alarmARN string) (plan string, err error)
+	Scale       func(ctx context.Context, s *Scaling, alarmARN, plan string) error
+	Now         func() time.Time
 }
 
 // Carrier carries actions out.
@@ -50,6 +54,18 @@ func New(c Config) *Carrier {
 	return &Carrier{Config: c, client: &http.Client{Timeout: timeout}}
 }
 
+// Plan decides what an action will do, where that depends on when it is done.
+func (c *Carrier) Plan(ctx context.Context, n Notification) (string, error) {
+	if !IsScaling(n.ActionARN) {
+		return "", nil
+	}
+	s, err := ParseScaling(n.ActionARN)
+	if err != nil {
+		return "", err
+	}
+	return c.PlanScaling(ctx, s, n.AlarmARN)
+}
+
 // Do carries one action out.
 func (c *Carrier) Do(ctx context.Context, n Notification) error {
 	if IsScaling(n.ActionARN) {
@@ -57,7 +73,10 @@ func (c *Carrier) Do(ctx context.Context, n Notification) error {
 		if err != nil {
 			return err
 		}
-		return c.Scale(ctx, s, n.AlarmARN)
+		if n.Plan == "" {
+			return nil // it is where it should be
+		}
+		return c.Scale(ctx, s, n.AlarmARN, n.Plan)
 	}
 	p := strings.SplitN(n.ActionARN, ":", 6)
 	if len(p) != 6 || p[2] != "sns" {

@@ -63,6 +63,34 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
+// TestLimitsCountAtOnce: whatever was measured, and however long ago the parallelism has changed.
+func TestLimitsCountAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		name                                string
+		policy                              app.Policy
+		configured, current, maxParallelism int32
+		want                                int32
+	}{
+		{"below the least one", app.Policy{Min: 4}, 1, 2, 0, 4},
+		{"below the configured one, which a tag has allowed before", app.Policy{}, 4, 2, 0, 4},
+		{"above the most", app.Policy{Max: 4}, 1, 8, 0, 4},
+		{"the configured one is above the most", app.Policy{Max: 4}, 8, 8, 0, 4},
+		{"above the most, to what the operators allow", app.Policy{Max: 6}, 1, 8, 5, 5},
+		{"above what an operator allows, with a parallelism of its own", app.Policy{}, 8, 8, 4, 0},
+		{"at the least", app.Policy{Min: 2}, 1, 2, 0, 0},
+		{"at the most", app.Policy{Max: 8}, 1, 8, 0, 0},
+		{"with the throughput policy", app.Policy{Name: app.Throughput, Min: 4}, 1, 2, 0, 4},
+		{"with it, above", app.Policy{Name: app.Throughput, Max: 4}, 1, 8, 0, 4},
+	} {
+		a := &app.Application{Run: &app.Run{Parallelism: c.current, Reached: now}}
+		a.Version.Configuration.Parallelism = app.Parallelism{Parallelism: c.configured, PerKPU: 1}
+		got := app.Scale(app.Scaling{Rule: app.AWSRule, Policy: c.policy}, a.Limits(c.policy, 64, c.maxParallelism), now)
+		if got.Parallelism != c.want || (got.Reason == "") != (c.want == 0) {
+			t.Errorf("%s: got %+v, expected %d", c.name, got, c.want)
+		}
+	}
+}
+
 // flows are minutes of a job of a source and a worker, the newest at now: the busy share of the worker, the share in which the
 // source was blocked, and its backlog in seconds at each minute.
 func flows(n int, parallelism int, busy, blocked float64, backlog ...float64) (list []app.Flow) {

@@ -44,7 +44,7 @@ type Decision struct {
 	Reason      string
 }
 
-// Scale decides whether a running job should have another parallelism.
+// Scale decides whether a running job should have another parallelism. Limits and schedules count at once, before what was measured.
 func Scale(s Scaling, l Limits, now time.Time) Decision {
 	if l.Ceiling < l.Floor {
 		l.Floor = l.Ceiling
@@ -52,8 +52,14 @@ func Scale(s Scaling, l Limits, now time.Time) Decision {
 	if n, entry := s.Policy.Schedule.at(now); n > 0 {
 		l.Floor = min(max(n, l.Floor), l.Ceiling)
 		if s.Policy.Name == ScheduleOnly || l.Current < l.Floor {
-			return l.to(min(max(n, l.Floor), l.Ceiling), "the schedule says "+entry)
+			return l.to(l.Floor, "the schedule says "+entry)
 		}
+	}
+	switch {
+	case l.Current < l.Floor:
+		return l.to(l.Floor, fmt.Sprintf("it is below the least parallelism, which is %d", l.Floor))
+	case s.Policy.Max > 0 && l.Current > s.Policy.Max: // what KPUs and operators allow is no reason to give up what runs
+		return l.to(l.Ceiling, fmt.Sprintf("it is above %s, which is %d", TagMax, s.Policy.Max))
 	}
 	switch s.Policy.Name {
 	case ScheduleOnly:

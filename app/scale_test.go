@@ -73,6 +73,7 @@ func TestAWSRule(t *testing.T) {
 		{"one minute of load begins anew", "359x0 10", 8, 1, 64, 0},
 		{"a missing minute as well", "200x0 - 200x0", 8, 1, 64, 0},
 		{"never below the configured parallelism", "360x0", 4, 4, 64, 0},
+		{"up to it, if it is below", "", 2, 4, 64, 4},
 		{"down to it", "360x0", 6, 4, 64, 4},
 		{"neither high nor low", "400x50", 4, 1, 64, 0},
 		{"a floor above the ceiling is the ceiling", "360x0", 4, 9, 4, 0},

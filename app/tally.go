@@ -103,12 +103,12 @@ func (v VertexTally) behind(before VertexTally) (worst, growth float64) {
 
 // with joins a flow and the one before it: what was done in both.
 func (f Flow) with(before Flow) Flow {
-	old, new := before.At.Sub(before.From).Seconds(), f.At.Sub(f.From).Seconds()
+	earlier, later := before.At.Sub(before.From).Seconds(), f.At.Sub(f.From).Seconds()
 	mean := func(a, b float64) float64 {
 		if math.IsNaN(a) {
 			return b
 		}
-		return (a*old + b*new) / (old + new)
+		return (a*earlier + b*later) / (earlier + later)
 	}
 	joined := Flow{From: before.From, At: f.At}
 	for i, v := range f.Vertices {

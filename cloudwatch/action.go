@@ -19,6 +19,7 @@ type Action struct {
 	Alarm, AlarmARN string
 	Subject         string // of the notification, as SNS would send it
 	Message         string // JSON, as CloudWatch hands it to SNS
+	Plan            string // of Config.Plan
 }
 
 // ErrNoAction is the answer of Config.Act for an action that this server cannot carry out.
@@ -63,17 +64,15 @@ func (s *Service) nextAction(ctx context.Context) (id int64, q queuedAction, err
 	return id, q, err
 }
 
-// carryOut performs what is queued, one action after the other. An action that a crash interrupts is performed again.
+// carryOut performs what is queued, one action after the other. An action that a crash interrupts is performed again, by the same
+// plan.
 func (s *Service) carryOut(ctx context.Context) error {
 	for {
 		id, q, err := s.nextAction(ctx)
 		if err != nil || id == 0 {
 			return err
 		}
-		err = ErrNoAction
-		if s.act != nil {
-			err = s.act(ctx, q.Action)
-		}
+		err = s.perform(ctx, id, &q)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -88,6 +87,35 @@ func (s *Service) carryOut(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// perform plans an action, unless it has been, and carries it out.
+func (s *Service) perform(ctx context.Context, id int64, q *queuedAction) (err error) {
+	if s.plan != nil && q.Plan == "" {
+		if q.Plan, err = s.plan(ctx, q.Action); err != nil {
+			return err
+		}
+		if q.Plan != "" {
+			if err := s.keepPlan(ctx, id, q); err != nil {
+				return err
+			}
+		}
+	}
+	if s.act == nil {
+		return ErrNoAction
+	}
+	return s.act(ctx, q.Action)
+}
+
+func (s *Service) keepPlan(ctx context.Context, id int64, q *queuedAction) error {
+	text, err := json.Marshal(q)
+	if err != nil {
+		return err
+	}
+	return s.db.Write(ctx, func(tx *stdsql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE cloudwatch_actions SET document = ? WHERE id = ?`, string(text), id)
+		return err
+	})
 }
 
 // outcome is the item of the history that tells how an action went.

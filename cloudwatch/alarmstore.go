@@ -164,18 +164,20 @@ func writeAlarm(ctx context.Context, tx *stdsql.Tx, d *alarmDocument) error {
 var errNoAlarm = errors.New("no such alarm")
 
 // readAlarm gives one document, or errNoAlarm.
-func (s *Service) readAlarm(ctx context.Context, p place, name string) (*alarmDocument, error) {
-	d := &alarmDocument{}
-	err := s.db.Read(ctx, func(tx *stdsql.Tx) error {
-		var text string
-		err := tx.QueryRowContext(ctx, `SELECT document FROM cloudwatch_alarms WHERE account = ? AND region = ? AND name = ?`, p.Account, p.Region, name).Scan(&text)
-		if errors.Is(err, stdsql.ErrNoRows) {
-			return errNoAlarm
-		}
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal([]byte(text), d)
-	})
+func (s *Service) readAlarm(ctx context.Context, p place, name string) (d *alarmDocument, err error) {
+	err = s.db.Read(ctx, func(tx *stdsql.Tx) error { d, err = scanAlarm(ctx, tx, p, name); return err })
 	return d, err
+}
+
+func scanAlarm(ctx context.Context, tx *stdsql.Tx, p place, name string) (*alarmDocument, error) {
+	var text string
+	err := tx.QueryRowContext(ctx, `SELECT document FROM cloudwatch_alarms WHERE account = ? AND region = ? AND name = ?`, p.Account, p.Region, name).Scan(&text)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return nil, errNoAlarm
+	}
+	if err != nil {
+		return nil, err
+	}
+	d := &alarmDocument{}
+	return d, json.Unmarshal([]byte(text), d)
 }

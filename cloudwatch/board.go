@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,15 +29,30 @@ type board struct {
 
 // change lets fn change the alarms of a place, brings the composite ones up to date, and stores all of it.
 func (s *Service) change(ctx context.Context, p place, fn func(*board) error) error {
+	return s.changeSome(ctx, p, scanAlarms, fn)
+}
+
+// changeOne is for a change of one alarm that leaves its state: no other alarm is on the board, and none has to be.
+func (s *Service) changeOne(ctx context.Context, p place, name string, fn func(*board) error) error {
+	return s.changeSome(ctx, p, func(ctx context.Context, tx *stdsql.Tx, p place) ([]*alarmDocument, error) {
+		d, err := scanAlarm(ctx, tx, p, name)
+		if errors.Is(err, errNoAlarm) {
+			return nil, nil
+		}
+		return []*alarmDocument{d}, err
+	}, fn)
+}
+
+func (s *Service) changeSome(ctx context.Context, p place, scan func(context.Context, *stdsql.Tx, place) ([]*alarmDocument, error), fn func(*board) error) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
+	b := &board{place: p, now: s.now(), alarms: map[string]*alarmDocument{}, dirty: map[string]bool{}, gone: map[string]bool{}, moved: map[string]bool{}, fresh: map[string]bool{}}
 	err := s.db.Write(ctx, func(tx *stdsql.Tx) error {
-		b := &board{place: p, now: s.now(), alarms: map[string]*alarmDocument{}, dirty: map[string]bool{}, gone: map[string]bool{}, moved: map[string]bool{}, fresh: map[string]bool{}}
-		all, err := scanAlarms(ctx, tx, p)
+		found, err := scan(ctx, tx, p)
 		if err != nil {
 			return err
 		}
-		for _, d := range all {
+		for _, d := range found {
 			b.alarms[d.Name] = d
 		}
 		if err := fn(b); err != nil {
@@ -47,9 +63,20 @@ func (s *Service) change(ctx context.Context, p place, fn func(*board) error) er
 		return b.save(ctx, tx)
 	})
 	if err == nil {
+		s.hasten(next(b.changed(), s.now()))
 		s.poke()
 	}
 	return err
+}
+
+// changed are the alarms that were written.
+func (b *board) changed() (list []*alarmDocument) {
+	for name := range b.dirty {
+		if d := b.alarms[name]; d != nil {
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 func (b *board) save(ctx context.Context, tx *stdsql.Tx) error {

@@ -54,11 +54,7 @@ func alarmPeriod(m *model.PutMetricAlarmInput) int32 {
 
 // next is when something is to be decided after now; the zero time = there is nothing.
 func next(all []*alarmDocument, now time.Time) (at time.Time) {
-	sooner := func(t time.Time) {
-		if at.IsZero() || t.Before(at) {
-			at = t
-		}
-	}
+	sooner := func(t time.Time) { at = earlier(at, t) }
 	for _, d := range all {
 		if d.Metric != nil {
 			every := interval(d.Metric)
@@ -68,6 +64,14 @@ func next(all []*alarmDocument, now time.Time) (at time.Time) {
 		}
 	}
 	return at
+}
+
+// earlier takes the zero time for never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func later(a, b time.Time) time.Time {
@@ -87,7 +91,7 @@ func (s *Service) run(ctx context.Context) {
 	}()
 	defer func() { <-actions }()
 	cleaned, last := s.now(), time.Time{}
-	due := s.now().Add(everyTenSeconds * time.Second)
+	due, known := s.now().Add(everyTenSeconds*time.Second), false
 	wake := time.NewTimer(everyTenSeconds * time.Second)
 	defer wake.Stop()
 	for {
@@ -95,8 +99,14 @@ func (s *Service) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.poked:
+			if known {
+				due = earlier(due, s.hastened())
+				wake.Reset(due.Sub(s.now()))
+				continue
+			}
 		case <-wake.C:
 		}
+		s.hastened() // all alarms are read below
 		if now := s.now(); !now.Before(due) {
 			s.report(ctx, "evaluate alarms", s.evaluate(ctx, last, now))
 			last = now
@@ -110,7 +120,7 @@ func (s *Service) run(ctx context.Context) {
 		if due = next(all, s.now()); due.IsZero() {
 			due = s.now().Add(day) // there is nothing to decide, unless something changes
 		}
-		if err != nil {
+		if known = err == nil; err != nil {
 			due = s.now().Add(everyMinute * time.Second)
 		}
 		wake.Reset(due.Sub(s.now()))
@@ -139,6 +149,21 @@ func (s *Service) report(ctx context.Context, what string, err error) {
 	if err != nil && ctx.Err() == nil {
 		s.log.Error("cloudwatch: "+what, "error", err)
 	}
+}
+
+// hasten notes when alarms that were changed are to be decided; the zero time = never.
+func (s *Service) hasten(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sooner = earlier(s.sooner, at)
+}
+
+// hastened takes what hasten has noted.
+func (s *Service) hastened() (at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, s.sooner = s.sooner, time.Time{}
+	return at
 }
 
 // poke makes the loops look at the alarms and at the actions again.

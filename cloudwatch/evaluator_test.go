@@ -23,6 +23,8 @@ type world struct {
 	dir  string
 	acts []string // actions, as "minute: ARN subject"
 	fail error
+	plan func() string // nil = actions have no plan
+	dies bool          // the server does, before it has noted that an action was carried out
 	from time.Time
 }
 
@@ -41,13 +43,23 @@ func (w *world) start() {
 	if w.db, err = sql.Open(filepath.Join(w.dir, "db")); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.Service, err = Open(w.t.Context(), Config{DB: w.db, Dir: filepath.Join(w.dir, "metrics"), Act: w.record}); err != nil {
+	if w.Service, err = Open(w.t.Context(), Config{DB: w.db, Dir: filepath.Join(w.dir, "metrics"), Plan: w.decide, Act: w.record}); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-func (w *world) record(_ context.Context, a Action) error {
-	w.acts = append(w.acts, fmt.Sprintf("%.0f: %s %s", time.Since(w.from).Seconds(), a.ARN[len("arn:aws:sns:us-east-1:123456789012:"):], a.Subject))
+func (w *world) decide(context.Context, Action) (string, error) {
+	if w.plan == nil {
+		return "", nil
+	}
+	return w.plan(), nil
+}
+
+func (w *world) record(ctx context.Context, a Action) error {
+	w.acts = append(w.acts, fmt.Sprintf("%.0f: %s %s", time.Since(w.from).Seconds(), a.ARN[len("arn:aws:sns:us-east-1:123456789012:"):], a.Subject+a.Plan))
+	if w.dies {
+		<-ctx.Done()
+	}
 	return w.fail
 }
 
@@ -148,6 +160,49 @@ func TestHighResolutionAlarms(t *testing.T) {
 	})
 }
 
+// TestAlarmsThatAreDueSooner are put, one of them in place of another, while the evaluator waits for the next minute.
+func TestAlarmsThatAreDueSooner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		fast := func(in *model.PutMetricAlarmInput) {
+			in.Period, in.TreatMissingData = new(int32(10)), new("notBreaching")
+		}
+		w.alarm("slow", nil)
+		w.alarm("changed", nil)
+		time.Sleep(70 * time.Second)
+		w.alarm("fast", fast)
+		time.Sleep(10 * time.Second)
+		w.alarm("changed", fast)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		w.want("states", w.history("StateUpdate"), "73: fast Alarm updated from INSUFFICIENT_DATA to OK", "83: changed Alarm updated from INSUFFICIENT_DATA to OK")
+	})
+}
+
+func TestNamesOfOneKindAreNotForTheOther(t *testing.T) {
+	s, _ := open(t, t.TempDir())
+	ctx := request(t.Context())
+	metric := func(name string) error {
+		_, err := s.PutMetricAlarm(ctx, &model.PutMetricAlarmInput{
+			AlarmName: &name, Namespace: new("Shop"), MetricName: new("orders"), Statistic: "Maximum", Period: new(int32(60)), EvaluationPeriods: new(int32(1)), Threshold: new(5.0), ComparisonOperator: "GreaterThanThreshold",
+		})
+		return err
+	}
+	composite := func(name string) error {
+		_, err := s.PutCompositeAlarm(ctx, &model.PutCompositeAlarmInput{AlarmName: &name, AlarmRule: new("FALSE")})
+		return err
+	}
+	if err := errors.Join(metric("m"), composite("c"), metric("m"), composite("c")); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{metric("c"), composite("m")} {
+		if !errors.Is(err, invalid) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 func TestAlarmOnAnExpression(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -194,6 +249,32 @@ func TestAlarmsGoOnAfterARestart(t *testing.T) {
 		if len(w.acts) != 2 {
 			t.Errorf("an action is performed twice: %s", w.acts)
 		}
+		w.stop()
+	})
+}
+
+// TestInterruptedActionsKeepTheirPlan: what is done again is what was decided first.
+func TestInterruptedActionsKeepTheirPlan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		decided := 0
+		w.plan = func() string { decided++; return fmt.Sprintf(", plan %d", decided) }
+		w.dies = true
+		w.alarm("high", nil)
+		w.put(9)
+		time.Sleep(65 * time.Second)
+		synctest.Wait()
+		w.stop()
+		w.dies = false
+		w.start()
+		time.Sleep(everyTenSeconds * time.Second)
+		synctest.Wait()
+		w.want("actions", w.acts, `63: alarm ALARM: "high" in US East (N. Virginia), plan 1`, `76: alarm ALARM: "high" in US East (N. Virginia), plan 1`)
+		w.want("history", w.history("Action"), "76: high Successfully executed action arn:aws:sns:us-east-1:123456789012:alarm")
+		w.put(1)
+		time.Sleep(60 * time.Second)
+		synctest.Wait()
+		w.want("the next one", w.acts[2:], `123: ok OK: "high" in US East (N. Virginia), plan 2`)
 		w.stop()
 	})
 }

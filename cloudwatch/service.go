@@ -20,6 +20,10 @@ type Config struct {
 	Log *slog.Logger     // nil = slog.Default
 	Now func() time.Time // nil = time.Now
 
+	// Plan decides what an action will do, where doing it twice would be something else than doing it once; "" = nothing has
+	// to be decided. The plan is stored before Act is called, and Act is given the same one again after a crash. nil = no
+	// action has a plan.
+	Plan func(context.Context, Action) (string, error)
 	// Act carries out an action of an alarm; ErrNoAction for what it does not know. nil = there are no actions.
 	Act func(context.Context, Action) error
 	// RoleOf names the role that an action is carried out with, "" = none. Who gives an alarm such an action must be
@@ -33,11 +37,13 @@ type Service struct {
 	kv     *kv.DB
 	log    *slog.Logger
 	now    func() time.Time
+	plan   func(context.Context, Action) (string, error)
 	act    func(context.Context, Action) error
 	roleOf func(string) (string, error)
 
 	changing sync.Mutex    // held while alarms change
 	poked    chan struct{} // alarms have changed
+	sooner   time.Time     // guarded by mu: when they have to be decided, if that is sooner than the evaluator knows; zero = never
 	queued   chan struct{} // actions may wait
 	stop     context.CancelFunc
 	done     chan struct{} // closed when the evaluator has ended
@@ -62,7 +68,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		db: c.DB, kv: kv.New(kv.Config{Dir: c.Dir, Log: c.Log, Merge: merge}), log: c.Log, now: c.Now, act: c.Act, roleOf: c.RoleOf,
+		db: c.DB, kv: kv.New(kv.Config{Dir: c.Dir, Log: c.Log, Merge: merge}), log: c.Log, now: c.Now, plan: c.Plan, act: c.Act, roleOf: c.RoleOf,
 		told: map[seriesID]struct{}{}, poked: make(chan struct{}, 1), queued: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -62,6 +61,8 @@ func TestConfigurationWins(t *testing.T) {
 	s := serve(t)
 	s.makeRole("app")
 	a := s.create("stubborn", createOptions{jar: jar("test-stubborn.jar"), checkpointInterval: 1500 * time.Millisecond})
+	a.aws("logs", "create-log-group", "--log-group-name", "stubborn")
+	a.logTo("stubborn")
 	a.run()
 	if got := s.checkpointing(); got != 1500 {
 		t.Errorf("CUSTOM: a checkpoint each %d ms", got)
@@ -80,17 +81,17 @@ func TestConfigurationWins(t *testing.T) {
 		}
 	}
 
+	debug := func() bool {
+		var answer struct{ Events []struct{ Message string } }
+		a.awsJSON(&answer, "logs", "filter-log-events", "--log-group-name", "stubborn", "--log-stream-names", a.name, "--filter-pattern", `{ $.messageType = "DEBUG" }`, "--max-items", "1")
+		return len(answer.Events) > 0
+	}
+	if debug() {
+		t.Error("there are lines of the level DEBUG before it is set")
+	}
 	a.ended(a.operationOf(a.aws("kinesisanalyticsv2", "update-application", "--application-name", a.name, "--current-application-version-id", a.version(),
 		"--application-configuration-update", `{"FlinkApplicationConfigurationUpdate":{"MonitoringConfigurationUpdate":{"ConfigurationTypeUpdate":"CUSTOM","LogLevelUpdate":"DEBUG"}}}`)))
-	a.await("lines of the level DEBUG", time.Minute, func() bool {
-		files, _ := filepath.Glob(filepath.Join(s.data, "clusters", "*", "log", "flink-taskmanager-*.json"))
-		for _, f := range files {
-			if body, err := os.ReadFile(f); err == nil && bytes.Contains(body, []byte(`"messageType":"DEBUG"`)) {
-				return true
-			}
-		}
-		return false
-	})
+	a.await("lines of the level DEBUG in the log stream", time.Minute, debug)
 
 	byTask := func() bool {
 		var answer struct {

@@ -44,6 +44,13 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
+	p := s.openShop("full", "", 0)
+	out, err := p.client.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: &p.orders, PartitionKey: new("key"), Data: []byte("again")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	acknowledged[*out.SequenceNumber] = "again"
+	checkRecords("with room again, before a restart,")
 	s.kill()
 	s.boot()
 	checkRecords("after a crash of the server,")

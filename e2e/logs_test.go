@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -86,6 +87,8 @@ func TestLogsActOnWhatArrives(t *testing.T) {
 		}
 	})
 
+	t.Run("LiveTailOfTheCLI", s.liveTailOfTheCLI)
+
 	var want []string
 	for round := range 3 {
 		var lines []string
@@ -127,6 +130,51 @@ func TestLogsActOnWhatArrives(t *testing.T) {
 	got := s.insights("g", "filter @message like /ERROR/ | parse 'ERROR *-*' as round, n | stats count_distinct(n) as lines by round | sort round")
 	if fmt.Sprint(got) != "[[{round 0} {lines 300}] [{round 1} {lines 300}] [{round 2} {lines 300}]]" {
 		t.Errorf("got %v", got)
+	}
+}
+
+// liveTailOfTheCLI runs `aws logs start-live-tail`, which prints nothing until a line arrives: lines are put until one does.
+func (s *server) liveTailOfTheCLI(t *testing.T) {
+	account := s.aws("sts", "get-caller-identity", "--query", "Account", "--output", "text")
+	cmd := exec.CommandContext(t.Context(), filepath.Join(cache, "venv", "bin", "aws"), "logs", "start-live-tail", "--log-group-identifiers",
+		"arn:aws:logs:"+s.getenv("AWS_REGION")+":"+account+":log-group:g", "--log-stream-name-prefixes", "s", "--log-event-filter-pattern", "shown -hidden")
+	cmd.Env, cmd.Stderr = s.env, t.Output()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		for scan := bufio.NewScanner(out); scan.Scan(); {
+			lines <- scan.Text()
+		}
+	}()
+	s.await("aws logs start-live-tail shows a line", time.Minute, func() bool {
+		s.logLines("shown, but hidden", "shown by the CLI")
+		select {
+		case line := <-lines:
+			if line != "shown by the CLI" {
+				t.Errorf("it shows %q", line)
+			}
+			return true
+		case <-time.After(200 * time.Millisecond):
+			return false
+		}
+	})
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+	for line := range lines {
+		if line != "shown by the CLI" {
+			t.Errorf("it shows %q", line)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ends with %v", err)
 	}
 }
 

@@ -91,9 +91,7 @@ func (a application) logged(text string) {
 // servePython starts a server that can run Python applications, with a role and a log group for them.
 func servePython(t *testing.T) *server {
 	t.Helper()
-	if err := command(root, program, "runtime", "install", pythonRuntime, "--python", "--data-dir", filepath.Join(cache, "drey")); err != nil {
-		t.Fatal(err)
-	}
+	installRuntimes(t, pythonRuntime, "--python")
 	s := serve(t)
 	s.makeRole("app")
 	s.aws("logs", "create-log-group", "--log-group-name", "python")

@@ -4,13 +4,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
-// installRuntimes adds to the runtimes that all tests share.
+var installing sync.Mutex
+
+// installRuntimes adds to the runtimes that all tests share. names may be flags as well.
 func installRuntimes(t *testing.T, names ...string) {
 	t.Helper()
+	installing.Lock()
+	defer installing.Unlock()
 	args := append([]string{"runtime", "install", "--data-dir", filepath.Join(cache, "drey")}, names...)
 	if err := command(root, program, args...); err != nil {
 		t.Fatal(err)

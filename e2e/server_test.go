@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -312,10 +313,13 @@ func unusedAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// privateAddresses counts those that tests have taken, which may run side by side.
+var privateAddresses atomic.Int32
+
 func unusedPrivateAddress(t *testing.T) string {
 	t.Helper()
-	for n := 10; n < 250; n++ {
-		address := fmt.Sprintf("127.0.77.%d", n)
+	for range 240 {
+		address := fmt.Sprintf("127.0.77.%d", 10+privateAddresses.Add(1)%240)
 		l, err := net.Listen("tcp", address+":0")
 		if err != nil {
 			t.Fatal(err)

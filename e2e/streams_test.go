@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
+	"errors"
 	"fmt"
 	"math/big"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
@@ -192,5 +195,55 @@ func checkShard(t *testing.T, shard types.Shard, told map[string]string, records
 		if hash.Cmp(start) < 0 || hash.Cmp(end) > 0 {
 			t.Errorf("%s does not belong to %s", *r.PartitionKey, *shard.ShardId)
 		}
+	}
+}
+
+// TestLargestRecords puts a record of 10 MiB by each operation, partition key included, and gets both back by polling and by
+// enhanced fan-out, within AWS's limits of throughput. In JSON such a record is a request, a page and an event of 14 MB; clients
+// take events of 16 MiB (Go) or 24 MiB (botocore).
+func TestLargestRecords(t *testing.T) {
+	s := serve(t)
+	stream := s.makeStream("large", 2)
+	consumer := s.consumer(stream, "reader")
+	c, ctx := s.streams(false), t.Context()
+	key := "key"
+	data := make([]byte, 10<<20-len(key))
+	rand.NewChaCha8([32]byte{}).Read(data)
+	put := func(shard int, data []byte) error {
+		_, err := c.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: stream.StreamName, PartitionKey: &key, ExplicitHashKey: stream.Shards[shard].HashKeyRange.StartingHashKey, Data: data})
+		return err
+	}
+	var validation *types.ValidationException
+	if err := put(0, data); !errors.As(err, &validation) {
+		t.Fatalf("a stream whose records may have 1 MiB took 10: %v", err)
+	}
+	if _, err := c.UpdateMaxRecordSize(ctx, &kinesis.UpdateMaxRecordSizeInput{StreamARN: stream.StreamARN, MaxRecordSizeInKiB: aws.Int32(10 << 10)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(0, data); err != nil {
+		t.Fatal(err)
+	}
+	entry := types.PutRecordsRequestEntry{PartitionKey: &key, ExplicitHashKey: stream.Shards[1].HashKeyRange.StartingHashKey, Data: data}
+	out, err := c.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: stream.StreamName, Records: []types.PutRecordsRequestEntry{entry}})
+	if err != nil || *out.FailedRecordCount != 0 {
+		t.Fatal(out, err)
+	}
+	for _, shard := range stream.Shards {
+		asked, err := polled(ctx, c, stream.StreamName, shard.ShardId)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := pushed(ctx, s.streams(true), consumer, shard.ShardId, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for how, records := range map[string][]types.Record{"polled": asked, "pushed": got} {
+			if len(records) != 1 || !bytes.Equal(records[0].Data, data) {
+				t.Errorf("%s: %d records were %s, or not what was put", *shard.ShardId, len(records), how)
+			}
+		}
+	}
+	if err := put(1, append(data, 'x')); !errors.As(err, &validation) {
+		t.Errorf("a record of a byte more than 10 MiB: %v", err)
 	}
 }

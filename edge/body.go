@@ -87,7 +87,10 @@ func (c *call) limit(size int64) error {
 	if c.r.ContentLength > size {
 		return tooLarge(size)
 	}
-	if _, whole := c.r.Body.(*sigv4.Whole); whole {
+	if w, whole := c.r.Body.(*sigv4.Whole); whole {
+		if int64(len(w.Bytes)) > size {
+			return tooLarge(size)
+		}
 		return nil
 	}
 	c.r.Body = http.MaxBytesReader(c.w.ResponseWriter, c.r.Body, size) // which tells the HTTP server's own writer

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -148,14 +149,19 @@ func isForm(contentType string) bool {
 	return strings.TrimSpace(contentType) == "application/x-www-form-urlencoded"
 }
 
-// routeRPC reads /service/<name>/operation/<name> (Smithy, "RPC v2 CBOR protocol").
+// routeRPC reads /service/<name>/operation/<name> (Smithy, "RPC v2 CBOR protocol"). To a service whose model does not have the
+// protocol such a path is no operation.
 func (c *call) routeRPC() error {
 	c.dialect = rpcV2
 	parts := strings.Split(strings.Trim(c.r.URL.Path, "/"), "/")
 	if len(parts) != 4 || parts[0] != "service" || parts[2] != "operation" || c.targets[parts[1]] == nil {
 		return wire.UnknownOperation.Errorf("The path %s names no operation.", c.r.URL.Path)
 	}
-	c.service, c.req.Op = c.targets[parts[1]], parts[3]
+	s := c.targets[parts[1]]
+	if !slices.Contains(s.Protocols, wire.RPCv2) {
+		return wire.UnknownOperation.Errorf("%s does not speak the protocol rpc-v2-cbor.", s.ServiceID)
+	}
+	c.service, c.req.Op = s, parts[3]
 	return nil
 }
 

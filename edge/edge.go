@@ -1,6 +1,9 @@
 // Package edge is where requests come in: listeners, TLS and names of the private address, the way to a service and its
 // operation, signatures, errors in each protocol's own spelling, request ids. Services reach it as tables of
 // operations; it never knows what one of them does, and it stores nothing but its certificate authority.
+//
+// A service's model says which protocols it speaks. RPC v2 CBOR to one that lacks it, as Kinesis does, is refused with
+// UnknownOperationException: no client speaks it there, and nothing would hold it to what AWS does.
 package edge
 
 import (

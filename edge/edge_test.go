@@ -20,10 +20,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/fxamacker/cbor/v2"
 	"github.com/miekg/dns"
 
 	"drey/edge"
 	"drey/edge/edgetest"
+	"drey/model/cloudwatch"
 	"drey/model/kinesis"
 	"drey/model/sts"
 	"drey/wire"
@@ -118,6 +120,34 @@ func TestErrorsInTheSpellingOfTheProtocol(t *testing.T) {
 				t.Errorf("got %d %s", status, body)
 			}
 		})
+	}
+}
+
+// TestRPCv2 is spoken by the services whose model has it.
+func TestRPCv2(t *testing.T) {
+	none := func(context.Context, string, any) ([]wire.Access, error) { return nil, nil }
+	listed := func(context.Context, *cloudwatch.ListMetricsInput) (*cloudwatch.ListMetricsOutput, error) {
+		return &cloudwatch.ListMetricsOutput{NextToken: new("more")}, nil
+	}
+	url := edgetest.Serve(t, append(services(), wire.NewService(cloudwatch.Model, []wire.Op{wire.NewOp("ListMetrics", "POST", "/", 0, listed)}, none))...)
+	for _, x := range []struct {
+		path, scope string
+		status      int
+		member, is  string
+	}{
+		{"/service/GraniteServiceVersion20100801/operation/ListMetrics", "monitoring", 200, "NextToken", "more"},
+		{"/service/Kinesis_20131202/operation/ListStreams", "kinesis", 404, "__type", "UnknownOperationException"},
+		{"/service/Tea_2013/operation/ListStreams", "kinesis", 404, "__type", "UnknownOperationException"},
+	} {
+		r, _ := http.NewRequestWithContext(t.Context(), "POST", url+x.path, strings.NewReader("\xa0"))
+		r.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
+		r.Header.Set("Content-Type", "application/cbor")
+		sign(t, r, "\xa0", x.scope)
+		status, body, head := do(t, http.DefaultClient, r)
+		var answer map[string]any
+		if err := cbor.Unmarshal([]byte(body), &answer); err != nil || status != x.status || answer[x.member] != x.is || head.Get("Smithy-Protocol") != "rpc-v2-cbor" {
+			t.Errorf("%s: %d %v %v", x.path, status, answer, err)
+		}
 	}
 }
 
@@ -246,6 +276,22 @@ func TestNames(t *testing.T) {
 			if len(answer.Answer) != want {
 				t.Errorf("%s over %s: got %v", name, network, answer)
 			}
+		}
+	}
+}
+
+// TestLongForms: a form is read before it names its service; then that service's limit counts, however the length was told.
+func TestLongForms(t *testing.T) {
+	form := "Action=GetCallerIdentity&Version=2011-06-15&a=" + strings.Repeat("x", 2<<20)
+	url := edgetest.Serve(t, services()...)
+	for name, body := range map[string]io.Reader{"announced": strings.NewReader(form), "in chunks": io.MultiReader(strings.NewReader(form))} {
+		r, err := http.Post(url, "application/x-www-form-urlencoded", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Body.Close()
+		if r.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s: %s", name, r.Status)
 		}
 	}
 }

@@ -71,7 +71,7 @@ func NewTLSServer(l net.Listener, h http.Handler, ca *CA) *Server {
 
 func newServer(l net.Listener, h http.Handler, secure bool) *Server {
 	ctx, end := context.WithCancel(context.WithValue(context.Background(), secureKey{}, secure))
-	s := &Server{l: l, end: end, posts: &httpconn.Server{Handler: h, Context: ctx, Header: headerTimeout, Idle: idleTimeout}, http: http.Server{
+	s := &Server{l: l, end: end, http: http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		Protocols: new(http.Protocols),
 		HTTP2:     &http.HTTP2Config{WriteByteTimeout: stall}, // the deadlines of its streams can not end a write that they share
@@ -81,6 +81,9 @@ func newServer(l net.Listener, h http.Handler, secure bool) *Server {
 	}}
 	s.http.Protocols.SetHTTP1(true)
 	s.http.Protocols.SetUnencryptedHTTP2(true)
+	s.posts = &httpconn.Server{
+		Handler: h, Context: context.WithValue(ctx, http.ServerContextKey, &s.http), Header: headerTimeout, Idle: idleTimeout,
+	}
 	s.serve, s.rest = httpconn.New(s.posts, l)
 	return s
 }

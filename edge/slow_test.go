@@ -474,3 +474,29 @@ func subscribeRequest(t *testing.T) *http.Request {
 	sign(t, r, body, "kinesis")
 	return r
 }
+
+// TestDeadlinesEndWithTheirAnswers: a connection that rests longer than an answer may take is good for any other request.
+func TestDeadlinesEndWithTheirAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := slow(t, nil, services()...).dial()
+		defer c.Close()
+		in := bufio.NewReader(c)
+		send := func(text string) *http.Response {
+			if _, err := io.WriteString(c, text); err != nil {
+				t.Fatal(err)
+			}
+			r, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			return r
+		}
+		send("POST / HTTP/1.1\r\nHost: kinesis\r\nX-Amz-Target: Kinesis_20131202.ListStreams\r\nContent-Length: 0\r\n\r\n")
+		time.Sleep(time.Minute)
+		r := send("POST / HTTP/1.1\r\nHost: sts\r\nExpect: 100-continue\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 5\r\n\r\n")
+		if r.StatusCode != http.StatusContinue {
+			t.Errorf("got %s", r.Status)
+		}
+	})
+}

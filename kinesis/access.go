@@ -268,7 +268,7 @@ func onToken[I any](kind tokenKind, text func(*I) *string) rule {
 
 func onShards(s *Service, ctx context.Context, action string, in any) ([]wire.Access, error) {
 	x := in.(*model.ListShardsInput)
-	if x.NextToken != nil && x.StreamName == nil && x.StreamARN == nil && x.StreamId == nil {
+	if x.NextToken != nil { // whatever stands beside it: the method refuses what is of another stream
 		return onToken(shardsToken, func(in *model.ListShardsInput) *string { return in.NextToken })(s, ctx, action, in)
 	}
 	return onStream(func(in *model.ListShardsInput) reference {

@@ -74,7 +74,11 @@ func (s *Service) findConsumer(ctx context.Context, ref consumerReference) (*str
 		if t.consumer == "" || ref.name != nil && *ref.name != t.consumer || ref.stream.arn != nil && *ref.stream.arn != t.stream.arn() {
 			return nil, consumer{}, model.InvalidArgumentException.Errorf("ConsumerARN %s is not that of a consumer, or conflicts with the StreamARN or ConsumerName of the request.", *ref.arn)
 		}
-		return s.byTarget(t)
+		st, c, err := s.byTarget(t)
+		if err != nil {
+			return nil, consumer{}, err
+		}
+		return st, c, st.is(ref.stream.id)
 	}
 	if ref.name == nil || (ref.stream.arn == nil && ref.stream.id == nil) {
 		return nil, consumer{}, model.InvalidArgumentException.Errorf("Either ConsumerARN, or StreamARN and ConsumerName must be specified.")

@@ -32,6 +32,8 @@
 // the rights of the channel's role; where it refuses, the carrier tells the owner's log stream and tries again, at least
 // once a minute. Only what a role is told before the channel is ACTIVE makes it FAILED.
 //
+// Clients speak JSON 1.1 or CBOR 1.1. AWS's model has no RPC v2 CBOR, and the edge refuses it.
+//
 // Not done: streams with server-side encryption are described as such, but no key exists here and the records lie on
 // disk as they came.
 package kinesis

@@ -100,6 +100,9 @@ func (s *Service) openIterator(in *model.GetRecordsInput, now time.Time) (r read
 	if in.StreamARN != nil && *in.StreamARN != r.Stream.arn() {
 		return r, model.InvalidArgumentException.Errorf("The ShardIterator is not of stream %s.", *in.StreamARN)
 	}
+	if in.StreamId != nil && *in.StreamId != r.ID {
+		return r, model.InvalidArgumentException.Errorf("The ShardIterator is not of the stream with id %s.", *in.StreamId)
+	}
 	if now.Sub(r.Issued) > tokenLife {
 		return r, model.ExpiredIteratorException.Errorf("Iterator expired. The iterator was created at time %s while right now it is %s which is further in the future than the tolerated delay of %d milliseconds.",
 			r.Issued.UTC().Format(time.UnixDate), now.UTC().Format(time.UnixDate), tokenLife.Milliseconds())

@@ -61,7 +61,7 @@ func (s *Service) firstShards(in *model.ListShardsInput) (t token, ref reference
 	if t, err = s.openPage(shardsToken, *in.NextToken); err != nil {
 		return token{}, ref, err
 	}
-	if in.StreamARN != nil && *in.StreamARN != t.Stream.arn() {
+	if in.StreamARN != nil && *in.StreamARN != t.Stream.arn() || in.StreamId != nil && *in.StreamId != t.ID {
 		return token{}, ref, model.InvalidArgumentException.Errorf("The NextToken is of another stream.")
 	}
 	return t, reference{arn: new(t.Stream.arn())}, nil

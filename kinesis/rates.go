@@ -58,7 +58,7 @@ var rates = map[string]rate{
 	"SplitShard":                    {5, perAccount},
 	"StartStreamEncryption":         {5, perStream},
 	"StopStreamEncryption":          {5, perStream},
-	"SubscribeToShard":              {1, perSubscription},
+	"SubscribeToShard":              {1, perSubscription}, // "SubscribeToShard" in the API reference; five a second are RegisterStreamConsumer's
 	"TagResource":                   {5, perAccount},
 	"UntagResource":                 {5, perAccount},
 	"UpdateAccountSettings":         {5, perAccount},

@@ -189,7 +189,8 @@ func (k key) compare(o key) int {
 	return strings.Compare(k.Account+" "+k.Region+" "+k.Name, o.Account+" "+o.Region+" "+o.Name)
 }
 
-// reference is how a request names a stream: by name, ARN or id, of which one is enough.
+// reference is how a request names a stream: by name, ARN or id, of which one is enough. More than one must name the same:
+// keyOf holds the name against the ARN, find the id against both.
 type reference struct{ name, arn, id *string }
 
 func errNoStream(k key) error {
@@ -205,6 +206,9 @@ func (s *Service) keyOf(ctx context.Context, ref reference) (key, error) {
 		t, err := parseTarget(*ref.arn)
 		if err != nil {
 			return key{}, err
+		}
+		if t.stream.Name == "" || t.consumer != "" {
+			return key{}, model.InvalidArgumentException.Errorf("%s is not the ARN of a stream.", *ref.arn)
 		}
 		if ref.name != nil && *ref.name != t.stream.Name {
 			return key{}, model.InvalidArgumentException.Errorf("StreamName %s and StreamARN %s name different streams.", *ref.name, *ref.arn)
@@ -231,7 +235,19 @@ func (s *Service) find(ctx context.Context, ref reference) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.byKey(k)
+	st, err := s.byKey(k)
+	if err != nil {
+		return nil, err
+	}
+	return st, st.is(ref.id)
+}
+
+// is refuses a StreamId that stands beside another reference to the stream, and is not its own.
+func (st *stream) is(id *string) error {
+	if id != nil && *id != st.load().ID {
+		return model.InvalidArgumentException.Errorf("StreamId %s is not that of stream %s.", *id, st.key.arn())
+	}
+	return nil
 }
 
 func (s *Service) byKey(k key) (*stream, error) {

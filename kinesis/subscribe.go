@@ -97,7 +97,7 @@ func (x *subscription) end(reason error) {
 // SubscribeToShard pushes records as soon as they are durable, for five minutes. It reads no faster than the
 // subscriber takes.
 func (s *Service) SubscribeToShard(ctx context.Context, in *model.SubscribeToShardInput) (*model.SubscribeToShardOutput, error) {
-	st, c, err := s.findConsumer(ctx, consumerReference{arn: in.ConsumerARN})
+	st, c, err := s.findConsumer(ctx, consumerReference{arn: in.ConsumerARN, stream: reference{id: in.StreamId}})
 	if err != nil {
 		return nil, err
 	}

@@ -138,29 +138,29 @@ func (s *Service) tagList(t target) ([]model.Tag, error) {
 
 // AddTagsToStream sets tags of a stream.
 func (s *Service) AddTagsToStream(ctx context.Context, in *model.AddTagsToStreamInput) (*model.AddTagsToStreamOutput, error) {
-	k, err := s.keyOf(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
+	st, err := s.find(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
 	if err != nil {
 		return nil, err
 	}
-	return &model.AddTagsToStreamOutput{}, s.addTags(ctx, target{stream: k}, in.Tags)
+	return &model.AddTagsToStreamOutput{}, s.addTags(ctx, target{stream: st.key}, in.Tags)
 }
 
 // RemoveTagsFromStream drops tags of a stream.
 func (s *Service) RemoveTagsFromStream(ctx context.Context, in *model.RemoveTagsFromStreamInput) (*model.RemoveTagsFromStreamOutput, error) {
-	k, err := s.keyOf(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
+	st, err := s.find(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
 	if err != nil {
 		return nil, err
 	}
-	return &model.RemoveTagsFromStreamOutput{}, s.removeTags(ctx, target{stream: k}, in.TagKeys)
+	return &model.RemoveTagsFromStreamOutput{}, s.removeTags(ctx, target{stream: st.key}, in.TagKeys)
 }
 
 // ListTagsForStream lists tags by key, 50 at a time unless Limit says otherwise.
 func (s *Service) ListTagsForStream(ctx context.Context, in *model.ListTagsForStreamInput) (*model.ListTagsForStreamOutput, error) {
-	k, err := s.keyOf(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
+	st, err := s.find(ctx, reference{in.StreamName, in.StreamARN, in.StreamId})
 	if err != nil {
 		return nil, err
 	}
-	tags, err := s.tagList(target{stream: k})
+	tags, err := s.tagList(target{stream: st.key})
 	if err != nil {
 		return nil, err
 	}

@@ -15,9 +15,10 @@ type target struct {
 	channel  string // the same
 }
 
-var targetARN = regexp.MustCompile(`^arn:aws[a-z-]*:kinesis:([a-z0-9-]+):(\d{12}):stream/([a-zA-Z0-9_.-]{1,128})(?:/consumer/([a-zA-Z0-9_.-]{1,128}):(\d+))?$`)
+// Streams are of the one partition that the server has: an ARN that named one in a second way would slip past policies.
+var targetARN = regexp.MustCompile(`^arn:aws:kinesis:([a-z0-9-]+):(\d{12}):stream/([a-zA-Z0-9_.-]{1,128})(?:/consumer/([a-zA-Z0-9_.-]{1,128}):(\d+))?$`)
 
-var queueTarget = regexp.MustCompile(`^arn:aws[a-z-]*:kinesis:([a-z0-9-]+):(\d{12}):queue/([a-zA-Z0-9-]{1,128})$`)
+var queueTarget = regexp.MustCompile(`^arn:aws:kinesis:([a-z0-9-]+):(\d{12}):queue/([a-zA-Z0-9-]{1,128})$`)
 
 var channelTargetARN = regexp.MustCompile(`^arn:aws:kinesis:([a-z0-9-]+):(\d{12}):channel/([a-zA-Z0-9-]{1,64})$`)
 

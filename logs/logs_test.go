@@ -445,6 +445,8 @@ func TestTags(t *testing.T) {
 	w.fails(err, model.TooManyTagsException, "50")
 	_, err = w.TagResource(w.ctx, &model.TagResourceInput{ResourceArn: &arn, Tags: map[string]string{"aws:x": "y"}})
 	w.fails(err, model.InvalidParameterException, "reserved")
+	_, err = w.ListTagsForResource(w.ctx, &model.ListTagsForResourceInput{ResourceArn: new(strings.Replace(arn, "arn:aws:", "arn:aws-cn:", 1))})
+	w.fails(err, model.InvalidParameterException, "is not the ARN") // another name would pass a Deny on this one
 	_, err = w.ListTagsForResource(w.ctx, &model.ListTagsForResourceInput{ResourceArn: new(arn + "x")})
 	w.fails(err, model.ResourceNotFoundException, "does not exist")
 }

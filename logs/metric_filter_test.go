@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,8 +20,13 @@ import (
 	"drey/store/sql"
 )
 
-// metricStore is the real CloudWatch service behind the interface of metric filters.
-type metricStore struct{ *cloudwatch.Service }
+// metricStore is the real CloudWatch service behind the interface of metric filters. Its time is that of the world at the last
+// Put: its evaluator reads it at any moment.
+type metricStore struct {
+	*cloudwatch.Service
+	world  *world
+	moment *atomic.Int64
+}
 
 func (m metricStore) Put(ctx context.Context, account, region, namespace string, data []Datum) error {
 	var list []cloudwatch.Datum
@@ -33,6 +39,7 @@ func (m metricStore) Put(ctx context.Context, account, region, namespace string,
 			list = append(list, c)
 		}
 	}
+	m.moment.Store(m.world.at.UnixNano())
 	return m.Service.Put(ctx, account, region, namespace, list)
 }
 
@@ -42,7 +49,9 @@ func withMetrics(t *testing.T) func(*world) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := cloudwatch.Open(t.Context(), cloudwatch.Config{DB: db, Dir: t.TempDir(), Now: func() time.Time { return w.at }})
+		moment := &atomic.Int64{}
+		moment.Store(w.at.UnixNano())
+		s, err := cloudwatch.Open(t.Context(), cloudwatch.Config{DB: db, Dir: t.TempDir(), Now: func() time.Time { return time.Unix(0, moment.Load()) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +60,7 @@ func withMetrics(t *testing.T) func(*world) {
 				t.Error(err)
 			}
 		})
-		w.metrics = metricStore{s}
+		w.metrics = metricStore{s, w, moment}
 	}
 }
 

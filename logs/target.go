@@ -7,7 +7,7 @@ import (
 	model "drey/model/logs"
 )
 
-var groupARNForm = regexp.MustCompile(`^arn:aws[a-z-]*:logs:([a-z0-9-]+):(\d{12}):log-group:([.\-_/#A-Za-z0-9]{1,512})$`)
+var groupARNForm = regexp.MustCompile(`^arn:aws:logs:([a-z0-9-]+):(\d{12}):log-group:([.\-_/#A-Za-z0-9]{1,512})$`)
 
 // parseGroupARN reads the ARN of a group, without the trailing ":*".
 func parseGroupARN(arn string) (place, string, error) {

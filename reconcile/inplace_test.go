@@ -334,6 +334,33 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
+// TestLimitsOfTags: a dry run says what it would do; then a job below the least parallelism, and above the most, goes there at once.
+func TestLimitsOfTags(t *testing.T) {
+	h := running(t)
+	h.must(h.enableScaling())
+	h.settled(app.Running)
+	tag := func(key, value string) {
+		t.Helper()
+		_, err := h.api.TagResource(h.as(), &msfmodel.TagResourceInput{ResourceARN: new(h.application().ARN), Tags: []msfmodel.Tag{{Key: &key, Value: &value}}})
+		h.must(err)
+	}
+	tag(app.TagDryRun, "true")
+	tag(app.TagMin, "4")
+	h.clock = h.clock.Add(time.Minute)
+	h.must(h.pass())
+	if h.application().Operation != nil || len(h.notes) != 1 || !strings.Contains(h.notes[0], "would scale from parallelism 1 to 4: it is below the least parallelism") {
+		t.Errorf("the log says %q, the operation is %+v", h.notes, h.application().Operation)
+	}
+	tag(app.TagDryRun, "false")
+	h.scales(1, 4)
+	tag(app.TagMin, "1")
+	tag(app.TagMax, "2")
+	h.scales(1, 2)
+	if len(h.notes) != 3 || !strings.Contains(h.notes[2], "from parallelism 4 to 2: it is above drey:scaling-max, which is 2") {
+		t.Errorf("the log says %q", h.notes)
+	}
+}
+
 // TestMisspelledPolicy is refused where it is set, and one that asks for a restart is heard.
 func TestMisspelledPolicy(t *testing.T) {
 	h := running(t)

@@ -51,10 +51,10 @@ type outcome struct {
 }
 
 func main() {
-	real := flag.Bool("real", false, "play the curves to real jobs, an hour in two minutes")
+	jobs := flag.Bool("real", false, "play the curves to real jobs, an hour in two minutes")
 	quick := flag.Bool("quick", false, "with -real: one curve")
 	flag.Parse()
-	if *real {
+	if *jobs {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		if err := playReal(ctx, *quick); err != nil {

@@ -150,6 +150,9 @@ func TestRules(t *testing.T) {
 		"ALARM(a)": true, "ALARM(b)": false, "OK(b)": true, "INSUFFICIENT_DATA(c)": true, "TRUE": true, "False": false, `ALARM("with space")`: true, `OK("q\"q")`: true,
 		"ALARM(a) AND NOT ALARM(b)": true, "(ALARM(b) OR ALARM(a)) AND OK(b)": true, "ALARM(b) OR ALARM(a) AND OK(c)": false, "NOT (ALARM(a) AND OK(b))": false,
 		"ALARM(arn:aws:cloudwatch:us-east-1:123456789012:alarm:a)": true, "ALARM(nobody)": false, " ALARM ( a )\nAND\tTRUE ": true,
+		"AT_LEAST(1, ALARM, (a, b, c))": true, "AT_LEAST(2, ALARM, (a, b, c))": false, `AT_LEAST(2,ALARM,(a,"with space",b))`: true, "AT_LEAST(2, OK, (b, a)) OR TRUE": true,
+		"AT_LEAST(50%, OK, (a, b))": true, "AT_LEAST(51%, OK, (a, b))": false, "AT_LEAST(33%, INSUFFICIENT_DATA, (a, b, c))": true, "AT_LEAST(34%, INSUFFICIENT_DATA, (a, b, c))": false,
+		"AT_LEAST(2, NOT ALARM, (a, b, c))": true, "AT_LEAST( 3 , NOT  OK , ( a , b , c ) )": false, "AT_LEAST(100%, NOT INSUFFICIENT_DATA, (a, b)) AND NOT AT_LEAST(1, OK, (a))": true,
 	} {
 		r, err := ParseRule(rule)
 		if err != nil {
@@ -164,12 +167,19 @@ func TestRules(t *testing.T) {
 	if err != nil || strings.Join(r.Alarms(), " ") != "x y z" {
 		t.Errorf("%v, %v", r, err)
 	}
+	r, err = ParseRule("ALARM(y) OR AT_LEAST(1, OK, (x, y, z))")
+	if err != nil || strings.Join(r.Alarms(), " ") != "y x z" {
+		t.Errorf("%v, %v", r, err)
+	}
 }
 
 func TestRefusedRules(t *testing.T) {
 	for rule, want := range map[string]string{
 		"": "ends too early", "ALARM(a) AND": "ends too early", "ALARM a": "opening parenthesis", "ALARM(a": "missing", `ALARM("a)`: "does not end", "ALARM()": "name of an alarm is missing",
-		"ALERT(a)": "unknown function ALERT", "ALARM(a) ALARM(b)": "unexpected", "(TRUE": "closing parenthesis", "AT_LEAST(1, ALARM, (a))": "unknown function AT_LEAST",
+		"ALERT(a)": "unknown function ALERT", "ALARM(a) ALARM(b)": "unexpected", "(TRUE": "closing parenthesis", "AT_MOST(1, ALARM, (a))": "unknown function AT_MOST",
+		"AT_LEAST 1": "opening parenthesis", "AT_LEAST(1": "needs a number", "AT_LEAST(0, ALARM, (a))": "from 1", "AT_LEAST(101%, ALARM, (a))": "up to 100%", "AT_LEAST(1.5, ALARM, (a))": "not \"1.5\"",
+		"AT_LEAST(1, BAD, (a))": "needs a state", "AT_LEAST(1, ALARM, a)": "list of alarms", "AT_LEAST(1, ALARM, ())": "name of an alarm", "AT_LEAST(1, ALARM, (a)": "closing parenthesis",
+		"AT_LEAST(3, ALARM, (a, b))": "3 alarms of 2", "AT_LEAST(1, ALARM, (" + strings.Repeat("a,", 501) + "a))": "more than 500 elements",
 		strings.Repeat("(", 501) + "TRUE": "more than 500 elements", strings.Repeat("NOT ", 501) + "TRUE": "more than 500 elements", "!TRUE": "unexpected",
 	} {
 		if _, err := ParseRule(rule); err == nil || !strings.Contains(err.Error(), want) {
@@ -179,7 +189,7 @@ func TestRefusedRules(t *testing.T) {
 }
 
 func FuzzParseRule(f *testing.F) {
-	for _, s := range []string{"ALARM(a) AND NOT OK(\"b c\")", "(TRUE OR FALSE)", "INSUFFICIENT_DATA(x)"} {
+	for _, s := range []string{"ALARM(a) AND NOT OK(\"b c\")", "(TRUE OR FALSE)", "INSUFFICIENT_DATA(x)", "AT_LEAST(50%, NOT OK, (a, \"b\"))"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -153,10 +153,9 @@ func (p *ruleParser) one() (condition, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(p.rule.alarms, name) {
-			p.rule.alarms = append(p.rule.alarms, name)
-		}
-		return inState{State(word), name}, nil
+		return inState{State(word), p.mention(name)}, nil
+	case p.accept("AT_LEAST"):
+		return p.atLeast()
 	case word == "" && p.rest == "":
 		return nil, errors.New("the rule ends too early")
 	case word == "":
@@ -166,11 +165,28 @@ func (p *ruleParser) one() (condition, error) {
 	}
 }
 
-// name reads the alarm in parentheses, with or without quotes.
+// mention notes that the rule has an alarm.
+func (p *ruleParser) mention(name string) string {
+	if !slices.Contains(p.rule.alarms, name) {
+		p.rule.alarms = append(p.rule.alarms, name)
+	}
+	return name
+}
+
+// name reads the alarm in parentheses.
 func (p *ruleParser) name() (string, error) {
 	if !p.symbol("(") {
 		return "", errors.New("an opening parenthesis is missing")
 	}
+	name, err := p.reference("()")
+	if err == nil && !p.symbol(")") {
+		err = errors.New("a closing parenthesis is missing")
+	}
+	return name, err
+}
+
+// reference reads a name or ARN, with or without quotes; without, it ends at a blank or one of some symbols.
+func (p *ruleParser) reference(ends string) (string, error) {
 	p.skip()
 	var name string
 	if strings.HasPrefix(p.rest, `"`) {
@@ -187,14 +203,11 @@ func (p *ruleParser) name() (string, error) {
 		}
 		name, p.rest = b.String(), p.rest[i+1:]
 	} else {
-		n := max(0, strings.IndexAny(p.rest, "() \t\r\n\""))
+		n := max(0, strings.IndexAny(p.rest, ends+" \t\r\n\""))
 		name, p.rest = p.rest[:n], p.rest[n:]
 	}
 	if name == "" {
 		return "", errors.New("the name of an alarm is missing")
-	}
-	if !p.symbol(")") {
-		return "", errors.New("a closing parenthesis is missing")
 	}
 	return name, nil
 }

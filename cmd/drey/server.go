@@ -106,7 +106,7 @@ func (s *server) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.cloudwatch, err = cloudwatch.Open(ctx, cloudwatch.Config{
-		DB: s.db, Dir: s.dir("metrics"), Log: s.log, Now: time.Now, Act: s.act, RoleOf: alarmaction.RoleOf,
+		DB: s.db, Dir: s.dir("metrics"), Log: s.log, Now: time.Now, Plan: s.planAction, Act: s.act, RoleOf: alarmaction.RoleOf,
 	})
 	if err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// answer is an http.ResponseWriter. An answer goes out with its length when the handler has returned, or as soon as all of a
-// length that the handler announced is there; one that is flushed before goes out in chunks.
+// answer is an http.ResponseWriter. An answer goes out with its length when the handler has returned, or at once where the
+// handler announced its length and gives all of it in one piece; one that is flushed before goes out in chunks.
 type answer struct {
 	conn    *conn
 	header  http.Header
@@ -22,6 +22,9 @@ type answer struct {
 	chunked bool
 	err     error // of the connection
 }
+
+// lastWrite is how long a client may take to read the end of an answer, if the handler gave it no longer.
+const lastWrite = 20 * time.Second
 
 // keptOut is how much memory a connection keeps for its next answer.
 const keptOut = 64 << 10
@@ -48,6 +51,9 @@ func (a *answer) WriteHeader(status int) {
 
 func (a *answer) Write(b []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
+	if a.bodiless() {
+		return 0, http.ErrBodyNotAllowed
+	}
 	if a.length >= 0 && a.written+int64(len(b)) > a.length {
 		return 0, http.ErrContentLength
 	}
@@ -64,6 +70,14 @@ func (a *answer) Write(b []byte) (int, error) {
 	return len(b), a.err
 }
 
+// bodiless says whether the status allows no body.
+func (a *answer) bodiless() bool {
+	return a.status == http.StatusNoContent || a.status == http.StatusNotModified
+}
+
+// closes says whether the handler ends the connection with this answer.
+func (a *answer) closes() bool { return a.header.Get("Connection") == "close" }
+
 // finish sends what is not sent yet, and tells the client where no other request will be read.
 func (a *answer) finish(again bool) error {
 	a.WriteHeader(http.StatusOK)
@@ -79,9 +93,12 @@ func (a *answer) finish(again bool) error {
 	case a.length >= 0 && a.written < a.length:
 		return http.ErrContentLength
 	default:
+		if a.err = a.conn.writes.atLeast(time.Now().Add(lastWrite)); a.err != nil {
+			return a.err
+		}
 		text := bytes.Clone(a.out.Bytes())
 		a.out.Reset()
-		if a.status != http.StatusNoContent && a.status != http.StatusNotModified {
+		if !a.bodiless() {
 			a.header["Content-Length"] = []string{strconv.Itoa(len(text))}
 		}
 		a.head()
@@ -125,9 +142,12 @@ func (a *answer) head() {
 	a.out.Write(strconv.AppendInt(a.out.AvailableBuffer(), int64(a.status), 10))
 	a.out.WriteByte(' ')
 	a.out.WriteString(http.StatusText(a.status))
-	a.out.WriteString("\r\nDate: ")
-	a.out.WriteString(date(time.Now()))
 	a.out.WriteString("\r\n")
+	if a.header["Date"] == nil {
+		a.out.WriteString("Date: ")
+		a.out.WriteString(date(time.Now()))
+		a.out.WriteString("\r\n")
+	}
 	_ = a.header.Write(&a.out) // memory takes all
 	a.out.WriteString("\r\n")
 }

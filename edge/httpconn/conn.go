@@ -34,7 +34,7 @@ type conn struct {
 	remote string
 	in     *bufio.Reader
 	state  atomic.Int32
-	body   body
+	body   *body // of the request that is being handled, where it was not read with the head
 	answer answer
 	reads  deadline
 	writes deadline
@@ -47,7 +47,7 @@ type conn struct {
 
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{server: s, net: nc, remote: nc.RemoteAddr().String(), in: bufio.NewReaderSize(nc, headSize)}
-	c.body.conn, c.answer.conn = c, c
+	c.answer.conn = c
 	c.reads.set, c.writes.set = nc.SetReadDeadline, nc.SetWriteDeadline
 	c.alarm = time.AfterFunc(time.Hour, c.look)
 	c.alarm.Stop()
@@ -57,15 +57,11 @@ func newConn(s *Server, nc net.Conn) *conn {
 // serve takes one request after the other.
 func (c *conn) serve() {
 	defer c.server.forget(c)
-	wait := c.server.Header
-	for {
-		r, err := c.next(wait)
+	for first := true; ; first = false {
+		r, err := c.next(first)
 		switch {
 		case errors.Is(err, errOther):
-			read, _ := c.in.Peek(c.in.Buffered())
-			_ = c.reads.move(time.Time{}) // a connection that is gone fails the next read
-			c.server.forget(c)
-			c.server.others.give(resume(c.net, bytes.Clone(read)))
+			c.giveAway()
 			return
 		case err != nil:
 			_ = c.net.Close() // nobody waits for an answer
@@ -75,8 +71,7 @@ func (c *conn) serve() {
 			c.linger()
 			return
 		}
-		wait = c.server.Idle
-		if c.server.closing() || !c.state.CompareAndSwap(active, idle) {
+		if c.server.closing.Load() || !c.state.CompareAndSwap(active, idle) {
 			_ = c.net.Close() // between two requests
 			return
 		}
@@ -86,12 +81,27 @@ func (c *conn) serve() {
 // errOther says that a request is net/http's to read.
 var errOther = errors.New("another kind of request")
 
+// giveAway leaves the connection to net/http as if it had just come, but for what was read already.
+func (c *conn) giveAway() {
+	read, _ := c.in.Peek(c.in.Buffered())
+	if errors.Join(c.reads.move(time.Time{}), c.writes.move(time.Time{})) != nil {
+		_ = c.net.Close() // it is gone
+		return
+	}
+	c.server.forget(c)
+	c.server.others.give(resume(c.net, bytes.Clone(read)))
+}
+
 // next waits for a request's first byte, then for its head.
-func (c *conn) next(wait time.Duration) (*http.Request, error) {
+func (c *conn) next(first bool) (*http.Request, error) {
+	wait := c.server.Idle
+	if first {
+		wait = c.server.Header
+	}
 	if err := c.reads.extend(time.Now().Add(wait)); err != nil {
 		return nil, err
 	}
-	if _, err := c.in.Peek(1); err != nil {
+	if err := c.begin(first); err != nil {
 		return nil, err
 	}
 	if !c.state.CompareAndSwap(idle, active) {
@@ -102,7 +112,7 @@ func (c *conn) next(wait time.Duration) (*http.Request, error) {
 		if end := bytes.Index(text, headEnd); end >= 0 {
 			return c.request(text[:end+len(headEnd)])
 		}
-		if !bytes.HasPrefix(text, method[:min(len(text), len(method))]) || len(text) == c.in.Size() {
+		if !begins(text) || len(text) == c.in.Size() {
 			return nil, errOther
 		}
 		if !asked {
@@ -116,6 +126,35 @@ func (c *conn) next(wait time.Duration) (*http.Request, error) {
 	}
 }
 
+// emptyLines is how many CR and LF behind a request are overlooked, as net/http does (RFC 9112, section 2.2).
+const emptyLines = 4
+
+// begin waits for the first byte of a request.
+func (c *conn) begin(first bool) error {
+	for range emptyLines {
+		b, err := c.in.Peek(1)
+		if err != nil || first || b[0] != '\r' && b[0] != '\n' {
+			return err
+		}
+		_, _ = c.in.Discard(1) // it is in the buffer
+	}
+	_, err := c.in.Peek(1)
+	return err
+}
+
+// begins says whether a text may be the beginning of a plain head.
+func begins(text []byte) bool {
+	if !bytes.HasPrefix(text, method[:min(len(text), len(method))]) {
+		return false
+	}
+	for i, c := range text {
+		if c == '\n' && text[i-1] != '\r' { // a lone LF ends lines as well (RFC 9112, section 2.2)
+			return false
+		}
+	}
+	return true
+}
+
 // request makes the request of a head. A short body that has come with it is part of it already.
 func (c *conn) request(head []byte) (*http.Request, error) {
 	r, ok := parse(head)
@@ -125,23 +164,25 @@ func (c *conn) request(head []byte) (*http.Request, error) {
 	size := len(head)
 	_, _ = c.in.Discard(size) // it is in the buffer
 	r.RemoteAddr = c.remote
-	c.body.reset(r.ContentLength)
+	c.body = nil
 	switch {
 	case r.ContentLength == 0:
 		r.Body = http.NoBody
 	case r.ContentLength <= int64(c.in.Buffered()):
 		b := make([]byte, r.ContentLength)
-		_, _ = io.ReadFull(&c.body, b) // it is in the buffer
+		_, _ = io.ReadFull(c.in, b) // it is in the buffer
 		r.Body = sigv4.NewWhole(b)
 	default:
-		r.Body = &c.body
+		c.body = &body{in: c.in}
+		c.body.left.Store(r.ContentLength)
+		r.Body = c.body
 	}
 	return r, nil
 }
 
 // handle answers a request and says whether the connection can serve another.
 func (c *conn) handle(r *http.Request) (again bool) {
-	ctx, cancel := context.WithCancel(c.server.Context)
+	ctx, cancel := context.WithCancel(c.server.ctx)
 	defer cancel()
 	c.mu.Lock()
 	c.cancel = cancel
@@ -160,7 +201,7 @@ func (c *conn) handle(r *http.Request) (again bool) {
 	}()
 	c.answer.reset()
 	c.server.Handler.ServeHTTP(&c.answer, r.WithContext(ctx))
-	again = c.body.drain() == nil
+	again = c.body.drain() == nil && !c.server.closing.Load() && !c.answer.closes()
 	return c.answer.finish(again) == nil && again
 }
 
@@ -211,23 +252,32 @@ func (c *conn) unwatch() {
 	}
 }
 
-// body is what a request brings behind its head.
+// body is what a request brings behind its head. nil = nothing, or it was read with the head.
 type body struct {
-	conn *conn
-	left atomic.Int64
+	in     *bufio.Reader
+	left   atomic.Int64
+	mu     sync.Mutex // held while in is read
+	closed bool       // the handler has returned
 }
 
-func (b *body) reset(length int64) { b.left.Store(length) }
-
 // open says whether a part of it was not read yet.
-func (b *body) open() bool { return b.left.Load() > 0 }
+func (b *body) open() bool { return b != nil && b.left.Load() > 0 }
 
 func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return b.read(p)
+}
+
+func (b *body) read(p []byte) (int, error) {
 	left := b.left.Load()
 	if left == 0 {
 		return 0, io.EOF
 	}
-	n, err := b.conn.in.Read(p[:min(int64(len(p)), left)])
+	n, err := b.in.Read(p[:min(int64(len(p)), left)])
 	left -= int64(n)
 	b.left.Store(left)
 	switch {
@@ -243,9 +293,19 @@ func (b *body) Close() error { return nil }
 
 // drain reads what the handler did not want, so that the next request can be found.
 func (b *body) drain() error {
-	_, err := io.Copy(io.Discard, b)
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	_, err := io.Copy(io.Discard, readFunc(b.read))
 	return err
 }
+
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
 // deadline remembers the deadline of one direction of a connection, because moving it costs more than looking at it.
 type deadline struct {
@@ -259,6 +319,17 @@ func (d *deadline) extend(to time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if by := to.Sub(d.at); !d.at.IsZero() && !to.IsZero() && by >= 0 && by < time.Second {
+		return nil
+	}
+	d.at = to
+	return d.set(to)
+}
+
+// atLeast moves the deadline if it is earlier.
+func (d *deadline) atLeast(to time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.at.IsZero() || !d.at.Before(to) {
 		return nil
 	}
 	d.at = to

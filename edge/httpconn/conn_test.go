@@ -243,3 +243,72 @@ func TestClose(t *testing.T) {
 	waits.ends()
 	other.ends()
 }
+
+// TestLinesAsNetHTTPTakesThem: a lone LF ends a line, and empty lines behind a request are overlooked.
+func TestLinesAsNetHTTPTakesThem(t *testing.T) {
+	c := serve(t).dial()
+	c.send(post("one") + "\r\n" + post("two") + "\r\n\r\n" + "POST / HTTP/1.1\nHost: a\nContent-Length: 5\n\nthree")
+	for _, want := range []string{"POST / one", "POST / two", "POST / three"} {
+		if got, _ := c.answer(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestCloseCutsOff: a handler that waits, and whose client is not watched any more since it sent another byte, ends with Close.
+func TestCloseCutsOff(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := make(chan string, 2)
+	s := &httpconn.Server{Handler: echo(events), Context: t.Context(), Header: time.Minute, Idle: time.Minute}
+	run, _ := httpconn.New(s, l)
+	done := make(chan error, 1)
+	go func() { done <- run() }()
+	c := (&house{T: t, address: l.Addr().String()}).dial()
+	c.send(post("", "Do: wait") + "P")
+	<-events
+	_ = l.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.Close(ctx)
+	if got := <-events; got != "gone" {
+		t.Errorf("got %q", got)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestBodyAfterItsRequest: who keeps the body of a request cannot read the next one's.
+func TestBodyAfterItsRequest(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept io.Reader
+	s := &httpconn.Server{Context: t.Context(), Header: time.Minute, Idle: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if kept == nil {
+			kept = r.Body
+			return
+		}
+		_, err := kept.Read(make([]byte, 1))
+		rest, _ := io.ReadAll(r.Body)
+		_, _ = fmt.Fprintf(w, "%v, %d", err, len(rest))
+	})}
+	run, _ := httpconn.New(s, l)
+	go func() { _ = run() }() // ends with the listener
+	defer func() {
+		_ = l.Close()
+		s.Close(t.Context())
+	}()
+	c := (&house{T: t, address: l.Addr().String()}).dial()
+	for range 2 {
+		c.send(post(strings.Repeat("b", 9000)))
+	}
+	c.answer()
+	if got, _ := c.answer(); got != http.ErrBodyReadAfterClose.Error()+", 9000" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -1,7 +1,8 @@
 // Package httpconn serves HTTP/1.1 connections whose requests are such as the AWS SDKs send for JSON and CBOR: a POST with an
 // announced length. A request costs it two reads, a write and no other goroutine. Every other connection goes to net/http
 // as it came, with its first other request: another method or path, a body in chunks or a long one, HTTP/2, an upgrade,
-// whatever is malformed. It must never answer what net/http would not have answered, nor interpret what it is not sure of.
+// whatever is malformed. It must never read anything in a head that net/http would not, and what it is not sure of is net/http's.
+// Unlike there, an answer's Content-Type is not guessed.
 package httpconn
 
 import (
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -21,16 +23,19 @@ type Server struct {
 	Header  time.Duration   // how long a request's head may take
 	Idle    time.Duration   // how long a connection may wait for its next request
 
-	mu     sync.Mutex
-	conns  map[*conn]struct{}
-	closed bool
-	wg     sync.WaitGroup // connections
-	others *others
+	ctx     context.Context
+	cancel  context.CancelFunc
+	closing atomic.Bool // no connection waits for another request
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	wg      sync.WaitGroup // connections
+	others  *others
 }
 
 // New makes a server for a listener, and a listener that gives the connections for net/http, until Serve has returned.
 func New(s *Server, l net.Listener) (serve func() error, rest net.Listener) {
 	s.conns = map[*conn]struct{}{}
+	s.ctx, s.cancel = context.WithCancel(s.Context)
 	s.others = &others{address: l.Addr(), conns: make(chan net.Conn), ended: make(chan struct{})}
 	return func() error { return s.serve(l) }, s.others
 }
@@ -51,9 +56,7 @@ func (s *Server) serve(l net.Listener) error {
 			return err
 		}
 		pause = 0
-		if c := s.open(nc); c != nil {
-			s.wg.Go(c.serve)
-		}
+		s.open(nc)
 	}
 }
 
@@ -62,17 +65,17 @@ func temporary(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
 }
 
-// open begins to keep track of a connection; nil = the server is closing.
-func (s *Server) open(nc net.Conn) *conn {
+// open begins to serve a connection, unless the server is closing.
+func (s *Server) open(nc net.Conn) {
 	c := newConn(s, nc)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closing.Load() {
 		_ = nc.Close() // nobody waits for it
-		return nil
+		return
 	}
 	s.conns[c] = struct{}{}
-	return c
+	s.wg.Go(c.serve)
 }
 
 func (s *Server) forget(c *conn) {
@@ -84,30 +87,34 @@ func (s *Server) forget(c *conn) {
 // Close ends idle connections at once, and the others when their request is answered or ctx is done. The listener must be
 // closed before.
 func (s *Server) Close(ctx context.Context) {
+	defer s.cancel()
 	s.mu.Lock()
-	s.closed = true
+	s.closing.Store(true)
+	s.mu.Unlock()
+	cut := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(cut)
+		s.cancel()
+		s.hangUp(func(*conn) bool { return true })
+	})
+	s.hangUp(func(c *conn) bool { return c.state.CompareAndSwap(idle, ended) })
+	s.wg.Wait()
+	if !stop() {
+		<-cut
+	}
+}
+
+// hangUp closes connections side by side: each may take a moment to say goodbye over TLS.
+func (s *Server) hangUp(which func(*conn) bool) {
+	var wg sync.WaitGroup
+	s.mu.Lock()
 	for c := range s.conns {
-		if c.state.CompareAndSwap(idle, ended) {
-			_ = c.net.Close() // its reader sees it
+		if which(c) {
+			wg.Go(func() { _ = c.net.Close() }) // its reader sees it
 		}
 	}
 	s.mu.Unlock()
-	stop := context.AfterFunc(ctx, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for c := range s.conns {
-			_ = c.net.Close() // its handler sees it
-		}
-	})
-	defer stop()
-	s.wg.Wait()
-}
-
-// closing tells connections not to wait for another request.
-func (s *Server) closing() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closed
+	wg.Wait()
 }
 
 // others hands connections to net/http.

@@ -12,7 +12,8 @@ type expression interface{ in(r *row) Value }
 type (
 	literal Value
 	field   string
-	total   int // slot of an aggregate's result
+	part    string // of a map or list, by its path: what is written is not the path
+	total   int    // slot of an aggregate's result
 	call    struct {
 		fn   func(args []Value) Value
 		args []expression
@@ -51,6 +52,7 @@ type (
 
 func (l literal) in(*row) Value { return Value(l) }
 func (f field) in(r *row) Value { return r.get(string(f)) }
+func (p part) in(r *row) Value  { return r.get(string(p)) }
 func (t total) in(r *row) Value { return r.totals[t] }
 
 func (c *call) in(r *row) Value {
@@ -93,7 +95,7 @@ func (c *comparison) in(r *row) Value {
 	case "=":
 		return truth(equal(a, b))
 	case "!=":
-		return truth(!equal(a, b))
+		return truth(a.kind != structure && b.kind != structure && !equal(a, b))
 	}
 	sign, ok := order(a, b)
 	return truth(ok && orders[c.op](sign))

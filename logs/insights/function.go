@@ -39,8 +39,11 @@ var functions = map[string]function{
 		return numberValue(a[0].n)
 	}},
 
-	"ispresent": {1, 1, func(a []Value) Value { return truth(!a[0].missing()) }},
+	"ispresent": {1, 1, func(a []Value) Value { return truth(!a[0].absent()) }},
 	"coalesce":  {1, many, coalesce},
+
+	"jsonparse":     {1, 1, func(a []Value) Value { return structured(a[0].String()) }},
+	"jsonstringify": {1, 1, jsonStringify},
 
 	"isempty":     {1, 1, func(a []Value) Value { return truth(a[0].String() == "") }},
 	"isblank":     {1, 1, func(a []Value) Value { return truth(strings.TrimSpace(a[0].String()) == "") }},
@@ -90,7 +93,7 @@ func extreme(args []Value, fn func(a, b float64) float64) (v Value) {
 
 func coalesce(args []Value) Value {
 	for _, a := range args {
-		if !a.missing() {
+		if !a.absent() {
 			return a
 		}
 	}

@@ -3,6 +3,7 @@ package insights
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +180,31 @@ func TestQueries(t *testing.T) {
 }
 
 // TestFlinkGuide runs what "Analyze logs with CloudWatch Logs Insights" and "Logging best practices" print.
+// TestStructures has the examples of "Structure types" and "JSON functions".
+func TestStructures(t *testing.T) {
+	events := []string{
+		`{"status_code":200,"users":[{"action":"Get"},{"action":"PutData","tags":{"a b":"x"}}],"user.id":"123","inner":"{\"n\":5}"}`,
+		`{"status_code":404,"users":[],"user":{"id":"9"}}`, `[{"status_code":1},7]`, `"text"`,
+	}
+	for query, want := range map[string][]string{
+		"fields jsonParse(@message) as m | stats count(*) as n by m.status_code | sort n, m.status_code":                                                                                                          {"m.status_code=200 n=1", "m.status_code=404 n=1", "n=2"},
+		"fields jsonParse(@message) as m | filter m.users[1].action = 'PutData' | display m.users[1].action":                                                                                                      {"m.users[1].action=PutData"},
+		"fields jsonParse(@message) as m | filter m.`user.id` = '123' | display m.status_code":                                                                                                                    {"m.status_code=200"},
+		"fields jsonParse(@message) as m | display m.users[1].tags.`a b`, m.inner | limit 9 | filter ispresent(m.inner)":                                                                                          {`m.users[1].tags.` + "`a b`" + `=x m.inner={"n":5}`},
+		"fields jsonParse(@message) as m, jsonParse(m.inner) as i | filter i.n = 5 | display i.n + 1 as six, i":                                                                                                   {`six=6 i={"n":5}`},
+		"fields jsonParse(@message) as m | filter m[1] = 7 | display m, m[0], m[0].status_code, m[9]":                                                                                                             {`m=[{"status_code":1},7] m[0]={"status_code":1} m[0].status_code=1`},
+		"fields jsonParse(@message) as m | filter ispresent(m) | stats count(*) as n, count(m) as none":                                                                                                           {"n=3 none=0"},
+		"fields jsonParse(@message) as m | filter m = m or m != 1 or m > 0 or m like /x/ | stats count(*) as n":                                                                                                   {"n=1"}, // the text has no map
+		"fields jsonParse(@message) as m | filter isempty(m) and m.status_code = 404 | display toupper(m), jsonStringify(m.users) as u, strlen(jsonStringify(m.user)) as l, jsonStringify(m.status_code) as none": {"u=[] l=10"},
+		"fields jsonParse(@message) as m, coalesce(m.user, m.users) as c | filter m.status_code = 404 | display c.id":                                                                                             {"c.id=9"},
+		"fields status_code as m | filter m in [200] | display users[1].action":                                                                                                                                   {"users[1].action=PutData"},
+	} {
+		if got := run(t, query, 100, events...); !slices.Equal(got, want) {
+			t.Errorf("%s:\n%q, want\n%q", query, got, want)
+		}
+	}
+}
+
 func TestFlinkGuide(t *testing.T) {
 	for _, c := range []struct {
 		query string
@@ -222,7 +248,10 @@ func TestLambdaSample(t *testing.T) {
 func TestRefusesWhatItDoesNotKnow(t *testing.T) {
 	for query, want := range map[string]string{
 		"fields @timestamp\n| pattern @message":      "the command pattern is not supported by this server at line 2 and position 3",
-		"fields jsonParse(@message) as x":            "the function jsonParse is not supported by this server at line 1 and position 8",
+		"fields md5(@message) as x":                  "the function md5 is not supported by this server at line 1 and position 8",
+		"fields x[":                                  "unexpected symbol found [",
+		"fields x[a]":                                "unexpected symbol found [",
+		"fields x.`y":                                "` is not closed",
 		"nonsense":                                   "unexpected symbol found nonsense at line 1 and position 1",
 		"fields":                                     "unexpected end of the query at line 1 and position 7",
 		"fields a b":                                 "unexpected symbol found b at line 1 and position 10",
@@ -299,6 +328,7 @@ func TestTooManyGroups(t *testing.T) {
 
 func FuzzQuery(f *testing.F) {
 	for _, s := range []string{
+		"fields jsonParse(@message) as m | filter m.a[0].`b.c`.d = 1 | display jsonStringify(m[1])",
 		"fields @timestamp, `a-b` as c | filter a like /x\\/(?i)y/ and not b in [1,'2'] | sort c desc | limit 3",
 		"parse @message \"* [*]\" as a, b | stats count(*) as n, pct(a, 95) by bin(5m), b | sort n | dedup b",
 		"parse /(?<x>\\d+)/ | display substr(x, 1, 2) ^ 2 % 3, datefloor(@timestamp, 1 mo) # comment",

@@ -166,11 +166,18 @@ func (p *parser) operand() expression {
 }
 
 func (p *parser) reference(t token) expression {
+	path, plain := p.path(t)
 	f := field(t.text)
+	if !plain {
+		f = field(p.query[t.start:p.pos])
+	}
 	if p.inStats != nil && !p.inside {
 		if _, ok := p.loose[f]; !ok {
 			p.loose[f] = t
 		}
+	}
+	if !plain {
+		return part(path)
 	}
 	return f
 }

@@ -71,6 +71,9 @@ func (r *row) get(name string) Value {
 	if v, ok := r.bound(name); ok {
 		return v
 	}
+	if v, ok := r.within(name); ok {
+		return v
+	}
 	if r.made {
 		return Value{}
 	}
@@ -109,24 +112,24 @@ func (r *row) discovered(path string) Value {
 	if r.json == invalid {
 		return Value{}
 	}
-	v, _ := walk(gjson.Parse(r.event.Message), path)
+	v, _ := walk(gjson.Parse(r.event.Message), path, leaf)
 	return v
 }
 
-// walk finds a path in an object or array. Names in it may have dots themselves.
-func walk(v gjson.Result, path string) (Value, bool) {
+// walk finds a path in an object or array, and makes a Value of what is there. Names in it may have dots themselves.
+func walk(v gjson.Result, path string, value func(gjson.Result) (Value, bool)) (Value, bool) {
 	if !v.IsObject() && !v.IsArray() {
 		return Value{}, false
 	}
 	if found := member(v, path); found.Exists() {
-		return leaf(found)
+		return value(found)
 	}
 	for i := 0; i < len(path); i++ {
 		if path[i] != '.' {
 			continue
 		}
 		if inner := member(v, path[:i]); inner.Exists() {
-			if found, ok := walk(inner, path[i+1:]); ok {
+			if found, ok := walk(inner, path[i+1:], value); ok {
 				return found, true
 			}
 		}

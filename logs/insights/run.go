@@ -117,8 +117,8 @@ func (r *Run) show(rows []*row) [][]Field {
 	for i, x := range rows {
 		list := []Field{}
 		for _, c := range r.query.columns {
-			if v := x.get(string(c)); !v.missing() {
-				list = append(list, Field{string(c), v.String()})
+			if v := x.get(string(c)); !v.absent() {
+				list = append(list, Field{string(c), v.shown()})
 			}
 		}
 		if r.query.pointer && !slices.Contains(r.query.columns, "@ptr") {

@@ -15,13 +15,14 @@ const (
 	text
 	number
 	boolean
-	moment // milliseconds since the epoch
+	moment    // milliseconds since the epoch
+	structure // a map or a list, as JSON
 )
 
 // Value is what a field or an expression has in one row. The zero Value is that of a field which is not there.
 type Value struct {
 	kind kind
-	s    string  // of text, and how a number was written, if it was
+	s    string  // of text and structures, and how a number was written, if it was
 	n    float64 // of the other kinds
 }
 
@@ -29,7 +30,7 @@ func textValue(s string) Value     { return Value{kind: text, s: s} }
 func numberValue(n float64) Value  { return Value{kind: number, n: n} }
 func momentValue(ms float64) Value { return Value{kind: moment, n: ms} }
 func truth(b bool) Value           { return Value{kind: boolean, n: map[bool]float64{true: 1}[b]} }
-func (v Value) missing() bool      { return v.kind == null }
+func (v Value) absent() bool       { return v.kind == null }
 func finite(n float64) (v Value)   { return finiteAs(number, n) }
 func finiteMoment(n float64) Value { return finiteAs(moment, n) }
 func finiteAs(k kind, n float64) (v Value) {
@@ -39,10 +40,23 @@ func finiteAs(k kind, n float64) (v Value) {
 	return Value{kind: k, n: n}
 }
 
-// String is how an answer shows the value. Booleans are 1 and 0, as ispresent is documented to be.
+// missing tells that there is nothing to work with: maps and lists count as null ("Structure types").
+func (v Value) missing() bool { return v.kind == null || v.kind == structure }
+
+// shown is the value in an answer, which shows maps and lists as JSON.
+func (v Value) shown() string {
+	if v.kind == structure {
+		return v.s
+	}
+	return v.String()
+}
+
+// String is the value as a text. Booleans are 1 and 0, as ispresent is documented to be.
 func (v Value) String() string {
 	switch {
-	case v.kind == null, v.kind == text, v.kind == number && v.s != "":
+	case v.missing():
+		return ""
+	case v.kind == text, v.kind == number && v.s != "":
 		return v.s
 	case v.kind == moment && math.Abs(v.n) < 1e15:
 		return time.UnixMilli(int64(v.n)).UTC().Format("2006-01-02 15:04:05.000")
@@ -53,7 +67,7 @@ func (v Value) String() string {
 // number gives the value as a number. Text that is a number is one: parse makes nothing but text.
 func (v Value) number() (float64, bool) {
 	switch v.kind {
-	case null:
+	case null, structure:
 		return 0, false
 	case text:
 		return parseNumber(v.s)
@@ -118,7 +132,7 @@ func natural(a, b Value) int {
 	y, also := b.number()
 	switch {
 	case a.missing() || b.missing():
-		return cmp.Compare(min(a.kind, text), min(b.kind, text))
+		return cmp.Compare(truth(!a.missing()).n, truth(!b.missing()).n)
 	case numeric && also:
 		return cmp.Or(cmp.Compare(x, y), strings.Compare(a.s, b.s))
 	case numeric != also:

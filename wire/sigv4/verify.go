@@ -119,13 +119,16 @@ func (v *Verifier) header(ctx context.Context, r *http.Request) (*Result, error)
 	if err != nil {
 		return nil, err
 	}
-	signer := v.signers.of(secret, sc)
+	signer, known := v.signers.of(secret, sc)
 	t := texts.Get().(*text)
 	defer texts.Put(t)
 	t.request = appendCanonicalRequest(t.request[:0], r, a.signedHeaders, payload, sc.service)
 	t.toSign = appendToSign(t.toSign[:0], date, sc, t.request)
 	if !signer.made(a.signature, t.toSign) {
 		return nil, SignatureDoesNotMatch.Errorf("%s\n\nThe Canonical String for this request should have been\n'%s'", mismatch, t.request)
+	}
+	if !known {
+		v.signers.remember(secret, sc, signer)
 	}
 	if err := requireSigned(r, a.signedHeaders); err != nil {
 		return nil, err
@@ -184,20 +187,23 @@ type signerScope struct{ secret, date, region, service string }
 // knownSigners is how many are remembered; then all are forgotten.
 const knownSigners = 1000
 
-func (c *signers) of(secret string, sc scope) *signer {
-	key := signerScope{secret, sc.date, sc.region, sc.service}
+func (c *signers) of(secret string, sc scope) (s *signer, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.known[key]
-	if s != nil {
-		return s
+	if s = c.known[signerScope{secret, sc.date, sc.region, sc.service}]; s != nil {
+		return s, true
 	}
+	return newSigner(secret, sc), false
+}
+
+// remember keeps a signer whose signature was right: callers who know no secret fill no memory.
+func (c *signers) remember(secret string, sc scope, s *signer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.known == nil || len(c.known) >= knownSigners {
 		c.known = map[signerScope]*signer{}
 	}
-	s = newSigner(secret, sc)
-	c.known[key] = s
-	return s
+	c.known[signerScope{strings.Clone(secret), strings.Clone(sc.date), strings.Clone(sc.region), strings.Clone(sc.service)}] = s
 }
 
 // signer makes the signatures of one secret, day, region and service.
