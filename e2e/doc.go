@@ -22,7 +22,7 @@
 //	API reference, and its clients: TestClients, TestTerraformAround, TestTerraformApplication, TestTerraformStart
 //
 // The developer guide of Kinesis Data Streams: TestStreamsBySDKs, TestStreamsByTheGoSDK, TestRelay, TestReshardingUnderAJob,
-// TestStreamMetrics, TestChannels.
+// TestStreamMetrics, TestChannels, TestLargestRecords.
 //
 // And what a service of one's own is asked beside: TestSubscribersThatDoNotRead, TestThousandIdleConnections, TestKilledServerAdoptsTheJob, TestKilledServerFinishesWhatItBegan,
 // TestAcknowledgedSurvivesKill, TestKilledWhileBusy, TestTakenAddressIsNamed.
