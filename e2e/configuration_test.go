@@ -58,6 +58,7 @@ func (s *server) checkpointing() (interval int64) {
 // TestConfigurationWins runs a program that asks for a checkpoint each hour, and changes checkpoints and the log level of the
 // running application.
 func TestConfigurationWins(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	s.makeRole("app")
 	a := s.create("stubborn", createOptions{jar: jar("test-stubborn.jar"), checkpointInterval: 1500 * time.Millisecond})

@@ -161,6 +161,7 @@ func readShard(t *testing.T, client *kinesis.Client, stream string) map[string]s
 }
 
 func TestKilledFlinkRecovers(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	a, p := runOrders(s)
 	for _, role := range []struct{ name, class string }{{"TaskManager", taskManager}, {"JobManager", jobManager}} {

@@ -50,6 +50,7 @@ func (a application) restarts() float64 {
 // TestCrashLoops runs jobs whose tasks fail again and again, which Flink restarts again and again: the applications
 // stay RUNNING, and the user's exception stands in the log, and in the operation if it came while that was in progress.
 func TestCrashLoops(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	s.makeRole("app")
 	s.aws("logs", "create-log-group", "--log-group-name", "loops")

@@ -1,5 +1,6 @@
 // Package e2e holds the tests of the whole: the built binary, spoken to by the real AWS CLI, running real Flink. Nothing in
-// them knows more of the server than a user does, except where processes are killed.
+// them knows more of the server than a user does, except where processes are killed. Tests that wait for most of their time
+// run side by side, after the others; what they compare does not depend on how fast the machine is.
 //
 // The developer guide's sections, in its order, and the tests that follow them:
 //

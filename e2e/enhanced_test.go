@@ -76,6 +76,7 @@ func (s *server) createCounting(name, runtime string) application {
 // TestSnapshotsToAndFromPlainFlink carries the state of an application to a plain Flink cluster and, counted on there, back
 // into another application (developer guide, "Import and export enhanced snapshots").
 func TestSnapshotsToAndFromPlainFlink(t *testing.T) {
+	t.Parallel()
 	const runtime = "FLINK-1_20"
 	installRuntimes(t, runtime)
 	s := serve(t)

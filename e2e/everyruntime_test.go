@@ -9,6 +9,7 @@ import (
 // TestEveryRuntime takes an application through its life on the runtimes that no other test starts: its configuration wins over
 // the program's, where a program may set it at all, and it counts on from the snapshot of its stop.
 func TestEveryRuntime(t *testing.T) {
+	t.Parallel()
 	for _, r := range []struct{ runtime, flink, jar string }{
 		{"FLINK-1_15", "1.15.2", "test-configuring.jar"},
 		{"FLINK-1_19", "1.19.1", "test-configuring.jar"},

@@ -99,6 +99,7 @@ func (b *broker) committed(n int) []string {
 
 // TestKafka carries lines between two topics of a real broker, each once, over a stop and a start.
 func TestKafka(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	s.makeRole("app")
 	b := s.startBroker()

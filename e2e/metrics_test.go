@@ -31,6 +31,7 @@ type measuredJob struct {
 // TestMetricsAreFlinks holds each sample of a minute's first seconds against what Flink's own REST API and the kernel say around
 // that moment: one runtime with every metric at every level, and one of Flink 2 at the level TASK.
 func TestMetricsAreFlinks(t *testing.T) {
+	t.Parallel()
 	jobs := startMeasured(t, map[string]string{"FLINK-1_20": "PARALLELISM", "FLINK-2_2": "TASK"})
 	const settled, fresh = 7 * time.Second, 12 * time.Second // Flink measures busy times every five seconds; its REST API looks every ten
 	stood := time.Now()

@@ -35,6 +35,7 @@ func (s *server) areParquet(prefix string) {
 
 // TestParquet writes Parquet files to S3 with a bounded job and reads them back with another, both in SQL, too.
 func TestParquet(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	s.makeRole("app")
 	s.aws("s3", "mb", "s3://lake")

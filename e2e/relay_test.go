@@ -16,6 +16,7 @@ import (
 // the connectors of two versions at the same time. There are no limits of throughput: that source, of the connector 4.2.0, reads a
 // shard again as soon as it has an answer, and its job fails when the SDK gives up on ProvisionedThroughputExceededException.
 func TestRelay(t *testing.T) {
+	t.Parallel()
 	const records = 400
 	project := filepath.Join(root, "e2e", "relay")
 	built := func(pom, name string) string {

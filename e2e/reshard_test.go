@@ -8,6 +8,7 @@ import (
 // TestReshardingUnderAJob splits and merges the shards that a job reads by fan-out. The job sees the end of each, finds
 // its children, and counts every order once.
 func TestReshardingUnderAJob(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	_, p := runOrders(s)
 	for _, shards := range []string{"4", "3", "2"} {

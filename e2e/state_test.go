@@ -53,6 +53,7 @@ func (s *server) vertex(name string) int {
 // TestState rescales a running application with its state, drops the state of an operator that is gone, and begins without any
 // (developer guide, "Implement application scaling", "Manage application backups using snapshots").
 func TestState(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	s.makeRole("app")
 	a := s.create("counting", createOptions{jar: jar("test-portable.jar"), checkpointInterval: time.Second})

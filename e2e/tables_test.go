@@ -21,6 +21,7 @@ func (s *server) objects(bucket, prefix string) (lines []string) {
 // TestTables runs SQL jobs that end by themselves: one writes two tables of JSON to S3 with one StatementSet,
 // one reads both back and writes CSV.
 func TestTables(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	s.makeRole("app")
 	s.aws("s3", "mb", "s3://lake")

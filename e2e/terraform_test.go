@@ -207,6 +207,7 @@ func (p *provider) maintenance(name string) {
 // TestTerraformStart has start_application = true, snapshots of the running job, an update of it, and a destruction that does
 // not stop it before.
 func TestTerraformStart(t *testing.T) {
+	t.Parallel()
 	p := newProvider(serve(t))
 	p.prepareCode()
 	a := base("running").with(attributes{restoreType: "RESTORE_FROM_LATEST_SNAPSHOT", nonRestored: "false"})

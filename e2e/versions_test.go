@@ -73,6 +73,7 @@ func (a application) goesOn(n int, since time.Time) (reached int) {
 
 // TestVersions breaks an application in every way that an update can, and finds it counting on from where it was.
 func TestVersions(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	s.makeRole("app")
 	a := s.create("counting", createOptions{jar: jar("test-counting.jar"), checkpointInterval: time.Second})

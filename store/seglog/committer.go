@@ -41,7 +41,9 @@ func (c *committer) append(batches ...*Batch) {
 		return
 	}
 	c.commit.Lock()
-	runtime.Gosched() // those who are about to append may join: the fewer syncs, the cheaper each append
+	for range 3 {
+		runtime.Gosched() // those who are about to append may join: the fewer syncs, the cheaper each append
+	}
 	c.mu.Lock()
 	c.pending = nil // later appenders are the next group
 	c.mu.Unlock()
