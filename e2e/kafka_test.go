@@ -128,4 +128,12 @@ func TestKafka(t *testing.T) {
 	if got := b.committed(200); !slices.Equal(got, wanted) {
 		t.Errorf("%d lines, expected 200, each once: %v", len(got), got)
 	}
+	const reader, partition = ".KafkaSourceReader.", "topic.in.partition.0."
+	a.hasFlinksFigures(
+		connectorFigure{"currentoffsets", "None", "in", reader + partition + "currentOffset", 0},
+		connectorFigure{"committedoffsets", "None", "in", reader + partition + "committedOffset", 0},
+		connectorFigure{"commitsSucceeded", "Count", "", reader + "commitsSucceeded", 60}, // one for each checkpoint
+		connectorFigure{"commitsFailed", "Count", "", reader + "commitsFailed", 0},
+		connectorFigure{"bytes_consumed_rate", "Bytes", "", reader + "KafkaConsumer.bytes-consumed-rate", 100},
+	)
 }

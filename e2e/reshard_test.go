@@ -10,7 +10,7 @@ import (
 func TestReshardingUnderAJob(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	_, p := runOrders(s)
+	a, p := runOrders(s)
 	for _, shards := range []string{"4", "3", "2"} {
 		s.run("to "+shards+" shards", func(t *testing.T) {
 			p.send(500)
@@ -25,4 +25,5 @@ func TestReshardingUnderAJob(t *testing.T) {
 	if open := s.aws("kinesis", "describe-stream-summary", "--stream-name", p.orders, "--query", "StreamDescriptionSummary.OpenShardCount"); open != "2" {
 		t.Errorf("%s shards are open", open)
 	}
+	a.hasFlinksFigures(connectorFigure{"millisBehindLatest", "Milliseconds", p.orders, ".millisBehindLatest", 0})
 }
