@@ -160,16 +160,22 @@ func (a application) awaitStatus(status string) {
 // datapoints asks CloudWatch for a statistic of the last hour, by name of metric, with further dimensions.
 func (a application) datapoints(metric, statistic string, dimensions ...string) []float64 {
 	a.t.Helper()
+	var values []float64
+	for _, p := range a.points(metric, statistic, dimensions...) {
+		values = append(values, p[statistic].(float64))
+	}
+	return values
+}
+
+// points are the minutes of the last hour that have samples.
+func (a application) points(metric, statistic string, dimensions ...string) []map[string]any {
+	a.t.Helper()
 	var answer struct{ Datapoints []map[string]any }
 	args := []string{"cloudwatch", "get-metric-statistics", "--namespace", "AWS/KinesisAnalytics", "--metric-name", metric,
 		"--start-time", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), "--end-time", time.Now().Add(time.Minute).UTC().Format(time.RFC3339),
 		"--period", "60", "--statistics", statistic, "--dimensions", "Name=Application,Value=" + a.name}
 	a.awsJSON(&answer, append(args, dimensions...)...)
-	var values []float64
-	for _, p := range answer.Datapoints {
-		values = append(values, p[statistic].(float64))
-	}
-	return values
+	return answer.Datapoints
 }
 
 // writeFile makes a file for a test.

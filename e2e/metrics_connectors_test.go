@@ -45,23 +45,13 @@ func (a application) hasFlinksFigures(figures ...connectorFigure) {
 // newest gives the highest sample of the last minute that has one.
 func (a application) newest(metric string, dimensions ...string) (value float64, there bool) {
 	a.t.Helper()
-	var answer struct {
-		Datapoints []struct {
-			Timestamp float64 // seconds
-			Maximum   float64
+	last := 0.0 // seconds
+	for _, p := range a.points(metric, "Maximum", dimensions...) {
+		if at := p["Timestamp"].(float64); at > last {
+			last, value, there = at, p["Maximum"].(float64), true
 		}
 	}
-	args := []string{"cloudwatch", "get-metric-statistics", "--namespace", "AWS/KinesisAnalytics", "--metric-name", metric, "--period", "60", "--statistics", "Maximum",
-		"--start-time", time.Now().Add(-5 * time.Minute).UTC().Format(time.RFC3339), "--end-time", time.Now().Add(time.Minute).UTC().Format(time.RFC3339),
-		"--dimensions", "Name=Application,Value=" + a.name}
-	a.awsJSON(&answer, append(args, dimensions...)...)
-	last := 0.0
-	for _, p := range answer.Datapoints {
-		if p.Timestamp > last {
-			last, value = p.Timestamp, p.Maximum
-		}
-	}
-	return value, last > 0
+	return value, there
 }
 
 // flinkSays gives the highest value of a metric among the tasks of the running job.
@@ -72,24 +62,33 @@ func (a application) flinkSays(suffix string) (highest float64, known bool) {
 	a.flink(job, &details)
 	highest = math.Inf(-1)
 	for _, v := range details.Vertices {
-		path := job + "/vertices/" + v.ID + "/subtasks/0/metrics"
-		var metrics []struct{ ID, Value string }
-		a.flink(path, &metrics)
-		var names []string
-		for _, m := range metrics {
-			if strings.HasSuffix(m.ID, suffix) {
-				names = append(names, url.QueryEscape(m.ID))
-			}
-		}
-		if len(names) == 0 {
-			continue
-		}
-		a.flink(path+"?get="+strings.Join(names, ","), &metrics)
-		for _, m := range metrics {
-			if n, err := strconv.ParseFloat(m.Value, 64); err == nil && !math.IsNaN(n) {
-				highest, known = max(highest, n), true
-			}
+		for _, n := range a.flinkMetrics(job+"/vertices/"+v.ID+"/subtasks/0/metrics", func(id string) bool { return strings.HasSuffix(id, suffix) }) {
+			highest, known = max(highest, n), true
 		}
 	}
 	return highest, known
+}
+
+// flinkMetrics gives the numbers below a path of Flink's REST API, as far as their names are wanted.
+func (s *server) flinkMetrics(path string, wanted func(id string) bool) map[string]float64 {
+	s.t.Helper()
+	var metrics []struct{ ID, Value string }
+	s.flink(path, &metrics)
+	var names []string
+	for _, m := range metrics {
+		if wanted(m.ID) {
+			names = append(names, url.QueryEscape(m.ID))
+		}
+	}
+	said := map[string]float64{}
+	if len(names) == 0 {
+		return said
+	}
+	s.flink(path+"?get="+strings.Join(names, ","), &metrics)
+	for _, m := range metrics {
+		if v, err := strconv.ParseFloat(m.Value, 64); err == nil && !math.IsNaN(v) {
+			said[m.ID] = v
+		}
+	}
+	return said
 }

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -118,19 +116,7 @@ func (j *measuredJob) look() (seen map[string]map[string]float64) {
 	j.t.Helper()
 	seen = map[string]map[string]float64{}
 	for _, path := range j.paths {
-		var metrics []struct{ ID, Value string }
-		j.flink(path, &metrics)
-		var names []string
-		for _, m := range metrics {
-			names = append(names, url.QueryEscape(m.ID))
-		}
-		j.flink(path+"?get="+strings.Join(names, ","), &metrics)
-		seen[path] = map[string]float64{}
-		for _, m := range metrics {
-			if v, err := strconv.ParseFloat(m.Value, 64); err == nil && !math.IsNaN(v) {
-				seen[path][m.ID] = v
-			}
-		}
+		seen[path] = j.flinkMetrics(path, func(string) bool { return true })
 	}
 	return seen
 }

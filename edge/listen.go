@@ -56,7 +56,6 @@ type Server struct {
 	posts *httpconn.Server
 	serve func() error
 	rest  net.Listener // for net/http
-	end   context.CancelFunc
 }
 
 // NewServer makes a server for l that speaks HTTP/1.1 and HTTP/2 without TLS.
@@ -70,8 +69,8 @@ func NewTLSServer(l net.Listener, h http.Handler, ca *CA) *Server {
 }
 
 func newServer(l net.Listener, h http.Handler, secure bool) *Server {
-	ctx, end := context.WithCancel(context.WithValue(context.Background(), secureKey{}, secure))
-	s := &Server{l: l, end: end, http: http.Server{
+	ctx := context.WithValue(context.Background(), secureKey{}, secure)
+	s := &Server{l: l, http: http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		Protocols: new(http.Protocols),
 		HTTP2:     &http.HTTP2Config{WriteByteTimeout: stall}, // the deadlines of its streams can not end a write that they share
@@ -103,7 +102,6 @@ func (s *Server) Serve() error {
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
-	defer s.end()
 	err := s.l.Close()
 	var wg sync.WaitGroup
 	wg.Go(func() { s.posts.Close(ctx) })

@@ -74,7 +74,7 @@ func (s *Service) ListChannels(ctx context.Context, in *model.ListChannelsInput)
 	out := &model.ListChannelsOutput{ChannelSummaries: []model.ChannelSummary{}}
 	for _, st := range s.all() {
 		x := st.load()
-		if st.key.Account != r.Account || st.key.Region != r.Region || !filtered(in.StreamFilter, st.key, x) {
+		if st.key.Account != r.Account || st.key.Region != r.Region || !wanted(in.StreamFilter, st.key, x) {
 			continue
 		}
 		for _, c := range x.channels(now) {
@@ -89,11 +89,4 @@ func (s *Service) ListChannels(ctx context.Context, in *model.ListChannelsInput)
 		out.NextToken = new(s.sealer.seal(token{Kind: channelsToken, After: *out.ChannelSummaries[limit-1].ChannelName, Issued: now}))
 	}
 	return out, nil
-}
-
-// filtered tells whether one of the filters names the stream; no filter names all.
-func filtered(filters []model.StreamFilter, k key, x *state) bool {
-	return len(filters) == 0 || slices.ContainsFunc(filters, func(f model.StreamFilter) bool {
-		return *f.StreamARN == k.arn() && !otherCreation(x, f.StreamCreationTimestamp)
-	})
 }

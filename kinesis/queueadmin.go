@@ -223,8 +223,9 @@ func (s *Service) ListQueues(ctx context.Context, in *model.ListQueuesInput) (*m
 }
 
 // wanted tells whether one of the filters names the stream; no filter names all.
-func wanted(filters []model.QueueStreamFilter, k key, x *state) bool {
-	return len(filters) == 0 || slices.ContainsFunc(filters, func(f model.QueueStreamFilter) bool {
+func wanted[F model.QueueStreamFilter | model.StreamFilter](filters []F, k key, x *state) bool {
+	return len(filters) == 0 || slices.ContainsFunc(filters, func(filter F) bool {
+		f := model.StreamFilter(filter)
 		return *f.StreamARN == k.arn() && !otherCreation(x, f.StreamCreationTimestamp)
 	})
 }
