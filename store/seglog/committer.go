@@ -22,14 +22,16 @@ type Batch struct {
 type committer struct {
 	journal *Journal   // nil: the segment of the log itself is synced
 	commit  sync.Mutex // held by the appender that writes for its group, and by all else that changes files
+	crowded bool       // several appenders shared the last group; belongs to the holder of commit
 
 	mu      sync.Mutex // short
 	pending *group     // appenders who wait for the next commit
 }
 
 type group struct {
-	batches []*Batch
-	done    chan struct{}
+	batches   []*Batch
+	appenders int
+	done      chan struct{}
 }
 
 // append returns when the batches are durable or have failed. The first appender of a group writes for all who joined
@@ -41,12 +43,13 @@ func (c *committer) append(batches ...*Batch) {
 		return
 	}
 	c.commit.Lock()
-	for range 3 {
+	for n := 0; c.crowded && n < 3; n++ {
 		runtime.Gosched() // those who are about to append may join: the fewer syncs, the cheaper each append
 	}
 	c.mu.Lock()
 	c.pending = nil // later appenders are the next group
 	c.mu.Unlock()
+	c.crowded = g.appenders > 1
 	c.write(g.batches)
 	c.commit.Unlock()
 	close(g.done)
@@ -59,6 +62,7 @@ func (c *committer) join(batches []*Batch) (g *group, leads bool) {
 		c.pending = &group{done: make(chan struct{})}
 	}
 	c.pending.batches = append(c.pending.batches, batches...)
+	c.pending.appenders++
 	return c.pending, leads
 }
 
