@@ -247,7 +247,7 @@ func (a *Application) AutoScale(parallelism int32, reason, operationID string, r
 	if c.Snapshots {
 		op.Snapshot, op.Latest = a.SnapshotName("AUTOSCALING", now), true
 	}
-	if rescales && InPlace(c, c) {
+	if rescales && c.Rescales() {
 		op.Rescale = &Rescale{From: a.Current(), To: parallelism}
 	}
 	if c.Rollback && a.Version.Ran {

@@ -17,14 +17,21 @@ type Rescale struct {
 	Asked    bool           // Flink was told
 }
 
-// InPlace tells whether a running job can take a change of its configuration without being submitted anew: nothing but the
-// parallelism, or what is no business of Flink's, may change, and there have to be checkpoints to go on from.
-func InPlace(old, next *Configuration) bool {
+// SameJob tells whether a job of one configuration is one of another as well, but for its parallelism: what differs is no
+// business of Flink's.
+func SameJob(old, next *Configuration) bool {
 	n := *next
 	n.Parallelism.Type, n.Parallelism.Parallelism, n.Parallelism.AutoScaling = old.Parallelism.Type, old.Parallelism.Parallelism, old.Parallelism.AutoScaling
 	n.Rollback = old.Rollback
-	return old.Checkpoint.Enabled && old.Python() == nil && reflect.DeepEqual(*old, n)
+	if n.Code != nil && old.Code != nil && n.Code.SHA256 == old.Code.SHA256 {
+		n.Code = old.Code
+	}
+	return reflect.DeepEqual(*old, n)
 }
+
+// Rescales tells whether a running job can take another parallelism, in an otherwise equal configuration, without being submitted
+// anew: there have to be checkpoints to go on from.
+func (c *Configuration) Rescales() bool { return c.Checkpoint.Enabled && c.Python() == nil }
 
 // Current is CurrentParallelism: what the job has, or will be started with.
 func (a *Application) Current() int32 {
@@ -88,12 +95,12 @@ func rescale(a *Application, o Observed, now time.Time) Step {
 		return Step{Kind: Finish, Error: "The job was lost while its parallelism was changed"}
 	case r.Asked:
 		return takesOn(a, o, late)
-	case r.After == nil && r.From != r.To:
+	case r.From == r.To: // nothing that the job would know of
+		return Step{Kind: Adopt}
+	case r.After == nil:
 		return within(late, Step{Kind: Draft}, Step{Kind: Forgo, Error: "main() did not tell its job within 5 minutes"})
 	case !r.Joined || o.TaskManagers < o.Wanted:
 		return Step{Kind: EnsureCluster}
-	case r.From == r.To:
-		return Step{Kind: Adopt}
 	case o.Slots < int(r.To):
 		return within(late, Step{Kind: Wait}, Step{Kind: Finish, Error: "The running job was left alone: TaskManagers did not register within 5 minutes; are there enough memory and cores for them?"})
 	}
@@ -120,9 +127,12 @@ func takesOn(a *Application, o Observed, late bool) Step {
 	return Step{Kind: Wait}
 }
 
-// rescaled lets TaskManagers go, and watches the job as after any start.
+// rescaled lets TaskManagers go, and watches the job as after any start, unless nothing has happened to it.
 func rescaled(a *Application, o Observed, now time.Time) Step {
-	if o.Idle > 0 {
+	switch r := a.Operation.Rescale; {
+	case r.From == r.To:
+		return Step{Kind: Finish}
+	case o.Idle > 0:
 		return Step{Kind: Release}
 	}
 	return settle(a, o, now)

@@ -8,10 +8,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -38,7 +38,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, rounds, parallelism int) error {
+func run(ctx context.Context, rounds, parallelism int) (err error) {
 	root, err := filepath.Abs(".")
 	if err != nil {
 		return err
@@ -48,11 +48,11 @@ func run(ctx context.Context, rounds, parallelism int) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	s, err := openServer(ctx, root, work)
+	s, err := openDrey(ctx, root, work)
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	fmt.Printf("server ready            %6d ms   (aim: < 100)\n", s.ready.Milliseconds())
 	fmt.Printf("server idle             %6.1f MB   (aim: < 50)\n", float64(s.idle)/1e6)
 
@@ -60,7 +60,7 @@ func run(ctx context.Context, rounds, parallelism int) error {
 	if err := s.prepare(ctx, sh); err != nil {
 		return err
 	}
-	stock := stockFlink{home: filepath.Join(root, ".cache", "drey", "runtimes", "FLINK-1_18"), work: filepath.Join(work, "stock"), server: s}
+	stock := stockFlink{home: filepath.Join(root, ".cache", "drey", "runtimes", "FLINK-1_18"), work: filepath.Join(work, "stock"), drey: s}
 	var ours, theirs []time.Duration
 	for i := range rounds {
 		t, err := stock.start(ctx, sh)
@@ -83,34 +83,4 @@ func run(ctx context.Context, rounds, parallelism int) error {
 func median(times []time.Duration) time.Duration {
 	slices.Sort(times)
 	return times[len(times)/2]
-}
-
-// output runs a command and returns what it printed.
-func output(ctx context.Context, dir, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", name, err)
-	}
-	return string(out), nil
-}
-
-// poll asks until the answer is yes.
-func poll(ctx context.Context, every, limit time.Duration, ask func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		yes, err := ask()
-		if yes || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("not within %v: %w", limit, ctx.Err())
-		case <-tick.C:
-		}
-	}
 }

@@ -12,13 +12,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	flink "github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"drey/bench/server"
 )
 
 // rescale takes the running application to another parallelism, and gives how long not all tasks of a job ran, at a stretch. An
 // update that says where to restore from is a stop with a savepoint and a restart; any other is done in place.
-func (s *server) rescale(ctx context.Context, parallelism int, inPlace bool) (gap time.Duration, err error) {
-	d, err := s.flink.DescribeApplication(ctx, &flink.DescribeApplicationInput{ApplicationName: aws.String(application)})
+func (s *drey) rescale(ctx context.Context, parallelism int, inPlace bool) (gap time.Duration, err error) {
+	d, err := s.Flink.DescribeApplication(ctx, &flink.DescribeApplicationInput{ApplicationName: aws.String(application)})
 	if err != nil {
 		return 0, err
 	}
@@ -35,30 +36,16 @@ func (s *server) rescale(ctx context.Context, parallelism int, inPlace bool) (ga
 	}
 	stop, longest := make(chan struct{}), make(chan time.Duration, 1)
 	go func() { longest <- s.standstill(stop) }()
-	out, err := s.flink.UpdateApplication(ctx, in)
+	out, err := s.Flink.UpdateApplication(ctx, in)
 	if err == nil {
-		err = s.awaitSuccess(ctx, out.OperationId)
+		err = s.AwaitSuccess(ctx, application, out.OperationId)
 	}
 	close(stop)
 	return <-longest, err
 }
 
-func (s *server) awaitSuccess(ctx context.Context, operation *string) error {
-	return poll(ctx, 100*time.Millisecond, 3*time.Minute, func() (bool, error) {
-		d, err := s.flink.DescribeApplicationOperation(ctx, &flink.DescribeApplicationOperationInput{ApplicationName: aws.String(application), OperationId: operation})
-		if err != nil {
-			return false, err
-		}
-		info := d.ApplicationOperationInfoDetails
-		if info.OperationStatus == types.OperationStatusFailed {
-			return false, fmt.Errorf("the operation failed: %s", aws.ToString(info.OperationFailureDetails.ErrorInfo.ErrorString))
-		}
-		return info.OperationStatus == types.OperationStatusSuccessful, nil
-	})
-}
-
 // standstill asks Flink all the time whether all tasks of a job run.
-func (s *server) standstill(stop <-chan struct{}) (longest time.Duration) {
+func (s *drey) standstill(stop <-chan struct{}) (longest time.Duration) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	up := time.Now()
@@ -76,8 +63,8 @@ func (s *server) standstill(stop <-chan struct{}) (longest time.Duration) {
 }
 
 // allTasksRun is false while nobody answers.
-func (s *server) allTasksRun() bool {
-	found, err := filepath.Glob(filepath.Join(s.data, "clusters", "*", "cluster.json"))
+func (s *drey) allTasksRun() bool {
+	found, err := filepath.Glob(filepath.Join(s.Data, "clusters", "*", "cluster.json"))
 	if err != nil || len(found) != 1 {
 		return false
 	}
@@ -108,26 +95,24 @@ func (s *server) allTasksRun() bool {
 }
 
 // replaceCode gives the stopped application another jar.
-func (s *server) replaceCode(ctx context.Context, jar string) error {
-	if err := s.upload(ctx, s3.NewFromConfig(s.config(), func(o *s3.Options) { o.UsePathStyle = true }), jar); err != nil {
+func (s *drey) replaceCode(ctx context.Context, jar string) error {
+	if err := s.Upload(ctx, jar); err != nil {
 		return err
 	}
-	_, err := s.flink.UpdateApplication(ctx, &flink.UpdateApplicationInput{
+	_, err := s.Flink.UpdateApplication(ctx, &flink.UpdateApplicationInput{
 		ApplicationName: aws.String(application), CurrentApplicationVersionId: aws.Int64(1),
-		ApplicationConfigurationUpdate: &types.ApplicationConfigurationUpdate{ApplicationCodeConfigurationUpdate: &types.ApplicationCodeConfigurationUpdate{
-			CodeContentUpdate: &types.CodeContentUpdate{S3ContentLocationUpdate: &types.S3ContentLocationUpdate{FileKeyUpdate: aws.String("app.jar")}},
-		}},
+		ApplicationConfigurationUpdate: &types.ApplicationConfigurationUpdate{ApplicationCodeConfigurationUpdate: server.CodeUpdate()},
 	})
 	return err
 }
 
 // rescaling prints how long a change of the parallelism, up and down, stops the processing, in place and by a restart. The job is
 // a small one without connectors: what these need to leave a stream and to join it is the same in both ways.
-func (s *server) rescaling(ctx context.Context, jar string, rounds int) error {
+func (s *drey) rescaling(ctx context.Context, jar string, rounds int) error {
 	if err := s.replaceCode(ctx, jar); err != nil {
 		return err
 	}
-	if err := s.run(ctx); err != nil {
+	if err := s.Run(ctx, application); err != nil {
 		return err
 	}
 	if _, err := s.rescale(ctx, 1, true); err != nil {

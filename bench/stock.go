@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"drey/bench/server"
 )
 
 const rest = "http://127.0.0.1:45661"
@@ -23,9 +25,9 @@ const rest = "http://127.0.0.1:45661"
 // stockFlink starts a session cluster as Flink's own scripts do, and submits the jar through the REST API as Flink's
 // dashboard does. Its processes see the same AWS as the application on Drey does: the bench's server.
 type stockFlink struct {
-	home   string // of the distribution
-	work   string
-	server *server
+	home string // of the distribution
+	work string
+	drey *drey
 }
 
 // start gives the time from the first process until all tasks run. Everything has ended when it returns.
@@ -43,7 +45,7 @@ func (f stockFlink) start(ctx context.Context, sh shape) (took time.Duration, er
 	began := time.Now()
 	roles := append([]string{"entrypoint.StandaloneSessionClusterEntrypoint"}, slices.Repeat([]string{"taskexecutor.TaskManagerRunner"}, sh.taskManagers)...)
 	for i, role := range roles {
-		p, err := f.java(fmt.Sprintf("process-%d", i), "org.apache.flink.runtime."+role)
+		p, err := f.java(ctx, fmt.Sprintf("process-%d", i), "org.apache.flink.runtime."+role)
 		if err != nil {
 			return 0, err
 		}
@@ -112,7 +114,7 @@ func (f stockFlink) trust() error {
 		return err
 	}
 	out, err := exec.Command(filepath.Join(home, "bin", "keytool"), "-importcert", "-noprompt", "-alias", "drey", "-keystore", store,
-		"-storepass", "changeit", "-file", filepath.Join(f.server.data, "ca", "ca.pem")).CombinedOutput()
+		"-storepass", "changeit", "-file", filepath.Join(f.drey.Data, "ca", "ca.pem")).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("keytool: %w: %s", err, out)
 	}
@@ -131,7 +133,7 @@ func javaHome() (string, error) {
 }
 
 // java starts a JVM that has a resolver and runtime properties of its own, and else the machine's view.
-func (f stockFlink) java(name, class string) (*exec.Cmd, error) {
+func (f stockFlink) java(ctx context.Context, name, class string) (*exec.Cmd, error) {
 	conf := filepath.Join(f.work, "conf")
 	args := []string{"--proc", "/proc", "--dev", "/dev", "--die-with-parent", "--bind", filepath.Join(f.work, "tmp"), "/tmp"}
 	for _, dir := range []string{"/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ssl", "/etc/java-17-openjdk", "/etc/passwd", "/etc/hosts", "/etc/nsswitch.conf", f.home} {
@@ -153,6 +155,10 @@ func (f stockFlink) java(name, class string) (*exec.Cmd, error) {
 	if strings.HasSuffix(class, "TaskManagerRunner") {
 		args = append(args, taskManagerSizes...)
 	}
+	keys, err := f.drey.Config.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, err
+	}
 	log, err := os.Create(filepath.Join(f.work, "log", name))
 	if err != nil {
 		return nil, err
@@ -161,7 +167,7 @@ func (f stockFlink) java(name, class string) (*exec.Cmd, error) {
 	p := exec.Command("bwrap", args...)
 	p.Stdout, p.Stderr, p.SysProcAttr = log, log, &syscall.SysProcAttr{Setpgid: true}
 	p.Env = append(os.Environ(), "FLINK_PLUGINS_DIR="+filepath.Join(f.home, "plugins"), "FLINK_LIB_DIR="+filepath.Join(f.home, "lib"),
-		"AWS_ACCESS_KEY_ID="+f.server.keys["AWS_ACCESS_KEY_ID"], "AWS_SECRET_ACCESS_KEY="+f.server.keys["AWS_SECRET_ACCESS_KEY"])
+		"AWS_ACCESS_KEY_ID="+keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+keys.SecretAccessKey)
 	return p, p.Start()
 }
 
@@ -176,7 +182,7 @@ var taskManagerSizes = []string{
 
 // submit uploads and runs the jar as soon as the cluster takes it, and waits for its tasks.
 func (f stockFlink) submit(ctx context.Context, sh shape) error {
-	err := poll(ctx, 20*time.Millisecond, time.Minute, func() (bool, error) {
+	err := server.Poll(ctx, 20*time.Millisecond, time.Minute, func() (bool, error) {
 		return get(ctx, "/overview", new(struct{})) == nil, nil
 	})
 	if err != nil {
@@ -193,7 +199,7 @@ func (f stockFlink) submit(ctx context.Context, sh shape) error {
 	if err := post(ctx, fmt.Sprintf("/jars/%s/run", id), "application/json", strings.NewReader(fmt.Sprintf(`{"parallelism": %d}`, sh.taskManagers)), &run); err != nil {
 		return err
 	}
-	return poll(ctx, 20*time.Millisecond, time.Minute, func() (bool, error) {
+	return server.Poll(ctx, 20*time.Millisecond, time.Minute, func() (bool, error) {
 		var job struct {
 			Vertices []struct{ Status string }
 		}

@@ -2,35 +2,21 @@ package e2e
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"drey/e2e/paced"
 )
 
 // pace is an application that counts, whose tasks take fifty records a second each, and who puts records for it.
 type pace struct {
 	application
-	client *kinesis.Client
-	out    *string
-	next   *string // iterator of the stream of counts
-	counts map[string]int64
+	records *paced.Producer
+	counts  *paced.Counts
 
-	mu       sync.Mutex
-	expected map[string]int64
-	stop     context.CancelFunc
-	stopped  chan error
+	stop    context.CancelFunc
+	stopped chan error
 }
-
-// pacedKeys are as many that the tasks of any small parallelism have some.
-const pacedKeys = 64
 
 // runPaced starts it with tags. Its log stream is in the group "paced".
 func runPaced(s *server, tags ...string) *pace {
@@ -40,21 +26,21 @@ func runPaced(s *server, tags ...string) *pace {
 		s.t.Fatal(err)
 	}
 	s.makeStream("in", 2)
-	out := s.makeStream("out", 1)
+	s.makeStream("out", 1)
 	s.makeRole("app")
+	client := s.streams(false)
 	p := &pace{application: s.create("paced", createOptions{
 		jar: filepath.Join(project, "target", "paced.jar"), checkpointInterval: 5 * time.Second, perKPU: 2,
 		groups: map[string]map[string]string{"Paced": {"in": "in", "out": "out", "work.micros": "20000"}},
-	}), client: s.streams(false), out: out.StreamName, counts: map[string]int64{}, expected: map[string]int64{}}
+	}), records: &paced.Producer{Client: client, Stream: "in"}}
 	s.aws("logs", "create-log-group", "--log-group-name", "paced")
 	p.logTo("paced")
 	p.tag(tags...)
 	p.run()
-	it, err := p.client.GetShardIterator(s.t.Context(), &kinesis.GetShardIteratorInput{StreamName: p.out, ShardId: out.Shards[0].ShardId, ShardIteratorType: types.ShardIteratorTypeTrimHorizon})
-	if err != nil {
+	var err error
+	if p.counts, err = paced.ReadCounts(s.t.Context(), client, "out"); err != nil {
 		s.t.Fatal(err)
 	}
-	p.next = it.ShardIterator
 	return p
 }
 
@@ -92,50 +78,24 @@ const putsPerSecond = 10
 func (p *pace) put(ctx context.Context, perSecond int) error {
 	tick := time.NewTicker(time.Second / putsPerSecond)
 	defer tick.Stop()
-	filler := strings.Repeat("x", 8000)
-	for n := 0; ; {
+	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		var batch []types.PutRecordsRequestEntry
-		p.mu.Lock()
-		for range perSecond / putsPerSecond {
-			key := fmt.Sprint("key-", n%pacedKeys)
-			n++
-			p.expected[key]++
-			batch = append(batch, types.PutRecordsRequestEntry{PartitionKey: &key, Data: []byte(key + " " + filler)})
-		}
-		p.mu.Unlock()
-		out, err := p.client.PutRecords(context.WithoutCancel(ctx), &kinesis.PutRecordsInput{StreamName: aws.String("in"), Records: batch})
-		if err != nil {
+		if err := p.records.Put(context.WithoutCancel(ctx), perSecond/putsPerSecond); err != nil {
 			return err
-		}
-		if *out.FailedRecordCount > 0 {
-			return fmt.Errorf("%d records were not taken", *out.FailedRecordCount)
 		}
 	}
 }
 
 // backlog is how many records were put and are not counted yet.
-func (p *pace) backlog() (n int64) {
+func (p *pace) backlog() int64 {
 	p.t.Helper()
-	out, err := p.client.GetRecords(p.t.Context(), &kinesis.GetRecordsInput{ShardIterator: p.next})
+	n, _, err := p.counts.Backlog(p.t.Context(), p.records)
 	if err != nil {
 		p.t.Fatal(err)
-	}
-	p.next = out.NextShardIterator
-	for _, r := range out.Records {
-		key, count, _ := strings.Cut(string(r.Data), " ")
-		if p.counts[key], err = strconv.ParseInt(count, 10, 64); err != nil {
-			p.t.Fatalf("the record %q: %v", r.Data, err)
-		}
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for key, put := range p.expected {
-		n += put - p.counts[key]
 	}
 	return n
 }
@@ -143,8 +103,9 @@ func (p *pace) backlog() (n int64) {
 // countsAll tells whether each record is counted, and once.
 func (p *pace) countsAll() bool {
 	p.t.Helper()
-	p.backlog()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return maps.Equal(p.counts, p.expected)
+	_, all, err := p.counts.Backlog(p.t.Context(), p.records)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return all
 }

@@ -2,11 +2,8 @@ package kinesis
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	model "drey/model/kinesis"
-	"drey/wire"
 )
 
 func errNoChannel(t target) error {
@@ -63,30 +60,15 @@ func (s *Service) channelCount(k key) (n int) {
 // ListChannels lists the caller's channels by name, those of the streams in StreamFilter or all, 100 at a time unless
 // MaxResults says less.
 func (s *Service) ListChannels(ctx context.Context, in *model.ListChannelsInput) (*model.ListChannelsOutput, error) {
-	r, now, after := wire.FromContext(ctx), s.Now(), ""
-	if in.NextToken != nil {
-		t, err := s.openPage(channelsToken, *in.NextToken)
-		if err != nil {
-			return nil, err
-		}
-		after = t.After
-	}
-	out := &model.ListChannelsOutput{ChannelSummaries: []model.ChannelSummary{}}
-	for _, st := range s.all() {
-		x := st.load()
-		if st.key.Account != r.Account || st.key.Region != r.Region || !wanted(in.StreamFilter, st.key, x) {
-			continue
-		}
+	now, all := s.Now(), []model.ChannelSummary{}
+	for st, x := range callersStreams(ctx, s, in.StreamFilter) {
 		for _, c := range x.channels(now) {
-			if c.Name > after {
-				out.ChannelSummaries = append(out.ChannelSummaries, c.summary(st.key, &x.document, now))
-			}
+			all = append(all, c.summary(st.key, &x.document, now))
 		}
 	}
-	slices.SortFunc(out.ChannelSummaries, func(a, b model.ChannelSummary) int { return strings.Compare(*a.ChannelName, *b.ChannelName) })
-	if limit := min(or(in.MaxResults, maxPage), maxPage); len(out.ChannelSummaries) > limit {
-		out.ChannelSummaries = out.ChannelSummaries[:limit]
-		out.NextToken = new(s.sealer.seal(token{Kind: channelsToken, After: *out.ChannelSummaries[limit-1].ChannelName, Issued: now}))
+	page, next, err := cutPage(s, channelsToken, all, func(c model.ChannelSummary) string { return *c.ChannelName }, in.NextToken, in.MaxResults)
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	return &model.ListChannelsOutput{ChannelSummaries: page, NextToken: next}, nil
 }

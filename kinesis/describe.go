@@ -2,7 +2,6 @@ package kinesis
 
 import (
 	"context"
-	"time"
 
 	model "drey/model/kinesis"
 	"drey/wire"
@@ -136,18 +135,6 @@ func (s *Service) ListStreams(ctx context.Context, in *model.ListStreamsInput) (
 		})
 	}
 	return out, nil
-}
-
-// openPage opens the token of a list. It is good for five minutes.
-func (s *Service) openPage(kind tokenKind, text string) (token, error) {
-	t, ok := s.sealer.open(kind, text)
-	if !ok {
-		return token{}, model.InvalidArgumentException.Errorf("The NextToken is invalid.")
-	}
-	if s.Now().Sub(t.Issued) > tokenLife {
-		return token{}, model.ExpiredNextTokenException.Errorf("The NextToken has expired. It was created at %s and is good for %d seconds.", t.Issued.UTC().Format(time.RFC3339), int(tokenLife.Seconds()))
-	}
-	return t, nil
 }
 
 func or(v *int32, otherwise int) int {

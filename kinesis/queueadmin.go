@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -191,43 +190,20 @@ func (s *Service) DescribeQueue(_ context.Context, in *model.DescribeQueueInput)
 // ListQueues lists the caller's queues by name, those of the streams in StreamFilter or all, 100 at a time unless
 // MaxResults says less.
 func (s *Service) ListQueues(ctx context.Context, in *model.ListQueuesInput) (*model.ListQueuesOutput, error) {
-	r, now, after := wire.FromContext(ctx), s.Now(), ""
-	if in.NextToken != nil {
-		t, err := s.openPage(queuesToken, *in.NextToken)
-		if err != nil {
-			return nil, err
-		}
-		after = t.After
-	}
-	out := &model.ListQueuesOutput{QueueSummaries: []model.QueueSummary{}}
-	for _, st := range s.all() {
-		x := st.load()
-		if st.key.Account != r.Account || st.key.Region != r.Region || !wanted(in.StreamFilter, st.key, x) {
-			continue
-		}
+	now, all := s.Now(), []model.QueueSummary{}
+	for st, x := range callersStreams(ctx, s, in.StreamFilter) {
 		for _, q := range x.queues(now) {
-			if q.Name > after {
-				out.QueueSummaries = append(out.QueueSummaries, model.QueueSummary{
-					QueueName: &q.Name, QueueARN: new(q.arn(st.key)), QueueStatus: q.status(now), QueueCreationTimestamp: &q.Created,
-					Streams: []model.QueueStreamIdentifier{{StreamARN: new(st.key.arn()), StreamCreationTimestamp: &x.Created}},
-				})
-			}
+			all = append(all, model.QueueSummary{
+				QueueName: &q.Name, QueueARN: new(q.arn(st.key)), QueueStatus: q.status(now), QueueCreationTimestamp: &q.Created,
+				Streams: []model.QueueStreamIdentifier{{StreamARN: new(st.key.arn()), StreamCreationTimestamp: &x.Created}},
+			})
 		}
 	}
-	slices.SortFunc(out.QueueSummaries, func(a, b model.QueueSummary) int { return strings.Compare(*a.QueueName, *b.QueueName) })
-	if limit := min(or(in.MaxResults, maxPage), maxPage); len(out.QueueSummaries) > limit {
-		out.QueueSummaries = out.QueueSummaries[:limit]
-		out.NextToken = new(s.sealer.seal(token{Kind: queuesToken, After: *out.QueueSummaries[limit-1].QueueName, Issued: now}))
+	page, next, err := cutPage(s, queuesToken, all, func(q model.QueueSummary) string { return *q.QueueName }, in.NextToken, in.MaxResults)
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
-}
-
-// wanted tells whether one of the filters names the stream; no filter names all.
-func wanted[F model.QueueStreamFilter | model.StreamFilter](filters []F, k key, x *state) bool {
-	return len(filters) == 0 || slices.ContainsFunc(filters, func(filter F) bool {
-		f := model.StreamFilter(filter)
-		return *f.StreamARN == k.arn() && !otherCreation(x, f.StreamCreationTimestamp)
-	})
+	return &model.ListQueuesOutput{QueueSummaries: page, NextToken: next}, nil
 }
 
 // dropQueues makes the logs of deleted queues and then the queues disappear. It may be repeated.

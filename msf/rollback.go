@@ -30,7 +30,7 @@ func (s *Service) RollbackApplication(ctx context.Context, in *msf.RollbackAppli
 		if to == nil {
 			return msf.InvalidRequestException.Errorf("Application %s cannot be rolled back: no version before %d has run", a.Name, a.Version.ID)
 		}
-		if a.Run != nil && health == app.Up && s.inPlace(tx, a.ARN, &a.Version.Configuration, &to.Configuration) {
+		if a.Run != nil && health == app.Up && s.stays(tx, a.ARN, &a.Version.Configuration, &to.Configuration, false) {
 			op, err = s.rollBackInPlace(tx, a, to)
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 // UpdateApplication makes a new version of everything that is given, in one step. A running application gets it through
-// a snapshot and a restart.
+// a snapshot and a restart, unless the job that runs is that of the new version too.
 func (s *Service) UpdateApplication(ctx context.Context, in *msf.UpdateApplicationInput) (*msf.UpdateApplicationOutput, error) {
 	k := key(ctx, in.ApplicationName)
 	before, err := s.load(ctx, k)
@@ -229,15 +229,21 @@ func (s *Service) change(tx *appdb.Tx, a *app.Application, next app.Configuratio
 			return nil, err
 		}
 	}
-	if in.RunConfigurationUpdate == nil && health == app.Up && s.inPlace(tx, a.ARN, &previous.Configuration, &next) {
+	if in.RunConfigurationUpdate == nil && health == app.Up && s.stays(tx, a.ARN, &previous.Configuration, &next, current == target) {
 		op.Rescale = &app.Rescale{From: current, To: target}
 	}
 	return op, s.wantRestart(tx, a, op, first, in.RunConfigurationUpdate, health)
 }
 
-// inPlace tells whether a job of one configuration can go on with another, and may.
-func (s *Service) inPlace(tx *appdb.Tx, arn string, old, next *app.Configuration) bool {
-	if s.Rescales == nil || !s.Rescales(old.Runtime) || !app.InPlace(old, next) {
+// stays tells whether the job of one configuration can go on with another, and may. With the parallelism that it has nothing
+// happens to it.
+func (s *Service) stays(tx *appdb.Tx, arn string, old, next *app.Configuration, sameParallelism bool) bool {
+	switch {
+	case !app.SameJob(old, next):
+		return false
+	case sameParallelism:
+		return true
+	case s.Rescales == nil || !s.Rescales(old.Runtime) || !old.Rescales():
 		return false
 	}
 	tags, err := tx.Tags(arn)

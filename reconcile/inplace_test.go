@@ -142,6 +142,51 @@ func TestOnlyFlagsChange(t *testing.T) {
 	}
 }
 
+// TestNothingChanges: the version is a new one, and the job the same, also where the runtime does not rescale in place. An update that
+// says where the job begins is meant to begin it again.
+func TestNothingChanges(t *testing.T) {
+	latest := &msfmodel.RunConfigurationUpdate{ApplicationRestoreConfiguration: &msfmodel.ApplicationRestoreConfiguration{
+		ApplicationRestoreType: msfmodel.ApplicationRestoreTypeRESTORE_FROM_LATEST_SNAPSHOT,
+	}}
+	for what, c := range map[string]struct {
+		update *msfmodel.ApplicationConfigurationUpdate
+		run    *msfmodel.RunConfigurationUpdate
+		same   bool
+	}{
+		"Empty": {nil, nil, true},
+		"EqualBlocks": {&msfmodel.ApplicationConfigurationUpdate{
+			ApplicationCodeConfigurationUpdate: &msfmodel.ApplicationCodeConfigurationUpdate{
+				CodeContentUpdate: &msfmodel.CodeContentUpdate{S3ContentLocationUpdate: &msfmodel.S3ContentLocationUpdate{FileKeyUpdate: new("one")}},
+			},
+			FlinkApplicationConfigurationUpdate: &msfmodel.FlinkApplicationConfigurationUpdate{ParallelismConfigurationUpdate: &msfmodel.ParallelismConfigurationUpdate{
+				ConfigurationTypeUpdate: msfmodel.ConfigurationTypeCUSTOM, ParallelismUpdate: new(int32(1)),
+			}},
+		}, nil, true},
+		"OtherCode": {&msfmodel.ApplicationConfigurationUpdate{ApplicationCodeConfigurationUpdate: &msfmodel.ApplicationCodeConfigurationUpdate{
+			CodeContentUpdate: &msfmodel.CodeContentUpdate{S3ContentLocationUpdate: &msfmodel.S3ContentLocationUpdate{FileKeyUpdate: new("two")}},
+		}}, nil, false},
+		"RunConfiguration": {nil, latest, false},
+	} {
+		t.Run(what, func(t *testing.T) {
+			h := running(t)
+			h.rigid = true
+			job := h.application().Run.JobID
+			_, err := h.api.UpdateApplication(h.as(), &msfmodel.UpdateApplicationInput{
+				ApplicationName: new(name), CurrentApplicationVersionId: new(int64(1)), ApplicationConfigurationUpdate: c.update, RunConfigurationUpdate: c.run,
+			})
+			h.must(err)
+			h.settled(app.Running)
+			a := h.application()
+			if a.Version.ID != 2 || a.Run.Version != 2 || h.lastOperation().Status != app.Successful {
+				t.Errorf("version %d runs as %d; the operation is %+v", a.Version.ID, a.Run.Version, h.lastOperation())
+			}
+			if same := a.Run.JobID == job && len(h.snapshots()) == 0; same != c.same {
+				t.Errorf("the job stays: %v, expected %v", same, c.same)
+			}
+		})
+	}
+}
+
 // TestNoRoomForMoreTaskManagers: the operation fails, the job goes on as it was, and so does its version.
 func TestNoRoomForMoreTaskManagers(t *testing.T) {
 	h := running(t)

@@ -2,61 +2,52 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	flink "github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 
 	"drey/app"
+	"drey/bench/server"
+	"drey/e2e/paced"
 )
 
 // job is an application that a policy scales, and what came of it.
 type job struct {
 	policy        string
 	name, in, out string
-	next          *string          // iterator of the counts
-	counts        map[string]int64 // by key
-	area          float64          // records × minutes
-	worst         int64            // records
-	kpu           float64          // minutes
+	counts        *paced.Counts
+	area          float64 // records × minutes
+	worst         int64   // records
+	kpu           float64 // minutes
 	rescales      int
 }
 
 // start makes the application and waits until all of its tasks run.
-func (s *server) start(ctx context.Context, j *job) error {
+func (s *drey) start(ctx context.Context, j *job) error {
 	if err := s.createStream(ctx, j.out, 1); err != nil {
 		return err
 	}
-	it, err := s.streams.GetShardIterator(ctx, &kinesis.GetShardIteratorInput{StreamName: &j.out, ShardId: aws.String("shardId-000000000000"), ShardIteratorType: kinesistypes.ShardIteratorTypeTrimHorizon})
+	counts, err := paced.ReadCounts(ctx, s.streams, j.out)
 	if err != nil {
 		return err
 	}
-	j.next, j.counts = it.ShardIterator, map[string]int64{}
-	_, err = s.flink.CreateApplication(ctx, &flink.CreateApplicationInput{
+	j.counts = counts
+	_, err = s.Flink.CreateApplication(ctx, &flink.CreateApplicationInput{
 		ApplicationName: &j.name, RuntimeEnvironment: types.RuntimeEnvironmentFlink118, ServiceExecutionRole: &s.role, ApplicationConfiguration: configuration(j),
 		Tags: []types.Tag{{Key: aws.String(app.TagPolicy), Value: &j.policy}, {Key: aws.String(app.TagMax), Value: aws.String(strconv.Itoa(maxTasks))}},
 	})
 	if err != nil {
 		return err
 	}
-	if _, err := s.flink.StartApplication(ctx, &flink.StartApplicationInput{ApplicationName: &j.name}); err != nil {
-		return err
-	}
-	return s.awaitStatus(ctx, j, types.ApplicationStatusRunning)
+	return s.Run(ctx, j.name)
 }
 
 func configuration(j *job) *types.ApplicationConfiguration {
 	return &types.ApplicationConfiguration{
-		ApplicationCodeConfiguration: &types.ApplicationCodeConfiguration{
-			CodeContentType: types.CodeContentTypeZipfile,
-			CodeContent:     &types.CodeContent{S3ContentLocation: &types.S3ContentLocation{BucketARN: aws.String("arn:aws:s3:::" + bucket), FileKey: aws.String("app.jar")}},
-		},
+		ApplicationCodeConfiguration: server.Code(),
 		EnvironmentProperties: &types.EnvironmentProperties{PropertyGroups: []types.PropertyGroup{{
 			PropertyGroupId: aws.String("Paced"), PropertyMap: map[string]string{"in": j.in, "out": j.out, "work.micros": workMicros, "burn.micros": burnMicros},
 		}}},
@@ -72,7 +63,7 @@ func configuration(j *job) *types.ApplicationConfiguration {
 }
 
 // watch looks at the job each second until the curve is over, and counts its rescalings then.
-func (s *server) watch(ctx context.Context, j *job, l *load) error {
+func (s *drey) watch(ctx context.Context, j *job, records *paced.Producer) error {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for began, before := time.Now(), time.Now(); time.Since(began) < curveTime; {
@@ -81,11 +72,11 @@ func (s *server) watch(ctx context.Context, j *job, l *load) error {
 			return ctx.Err()
 		case <-ticker.C:
 		}
-		backlog, err := s.backlog(ctx, j, l)
+		backlog, _, err := j.counts.Backlog(ctx, records)
 		if err != nil {
 			return err
 		}
-		d, err := s.flink.DescribeApplication(ctx, &flink.DescribeApplicationInput{ApplicationName: &j.name})
+		d, err := s.Flink.DescribeApplication(ctx, &flink.DescribeApplicationInput{ApplicationName: &j.name})
 		if err != nil {
 			return err
 		}
@@ -95,30 +86,10 @@ func (s *server) watch(ctx context.Context, j *job, l *load) error {
 		j.area, j.worst = j.area+float64(backlog)*minutes, max(j.worst, backlog)
 		j.kpu += float64((tasks+tasksAKPU-1)/tasksAKPU) * minutes
 	}
-	o, err := s.flink.ListApplicationOperations(ctx, &flink.ListApplicationOperationsInput{ApplicationName: &j.name, Operation: aws.String("AutoScaling")})
+	o, err := s.Flink.ListApplicationOperations(ctx, &flink.ListApplicationOperationsInput{ApplicationName: &j.name, Operation: aws.String("AutoScaling")})
 	if err != nil {
 		return err
 	}
 	j.rescales = len(o.ApplicationOperationInfoList)
 	return nil
-}
-
-// backlog is how many records were put and are not counted yet. A count is told within a second.
-func (s *server) backlog(ctx context.Context, j *job, l *load) (int64, error) {
-	out, err := s.streams.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: j.next})
-	if err != nil {
-		return 0, err
-	}
-	j.next = out.NextShardIterator
-	for _, r := range out.Records {
-		key, count, _ := strings.Cut(string(r.Data), " ")
-		if j.counts[key], err = strconv.ParseInt(count, 10, 64); err != nil {
-			return 0, fmt.Errorf("the count %q: %w", r.Data, err)
-		}
-	}
-	n := l.put.Load()
-	for _, count := range j.counts {
-		n -= count
-	}
-	return max(n, 0), nil
 }

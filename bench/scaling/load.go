@@ -2,36 +2,23 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"math"
-	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"drey/e2e/paced"
 )
 
 func cosine(periods float64) float64 { return math.Cos(2 * math.Pi * periods) }
 
-// load puts records into a stream as a curve says.
-type load struct {
-	server *server
-	stream string
-	rate   func(minute float64) float64 // tasks' worth
-	put    atomic.Int64                 // records so far
-}
-
 const (
-	tick = 100 * time.Millisecond
-	keys = 64
+	tick      = 100 * time.Millisecond
+	batchSize = 500
 )
 
-// run plays the curve to its end.
-func (l *load) run(ctx context.Context) error {
+// load puts records as a curve says, to its end. The curve gives the tasks' worth of records that come in.
+func load(ctx context.Context, records *paced.Producer, rate func(minute float64) float64) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	filler := strings.Repeat("x", 8000) // what lies in Flink's buffers is little work
 	began, before, due := time.Now(), time.Now(), 0.0
 	for time.Since(began) < curveTime {
 		select {
@@ -40,24 +27,13 @@ func (l *load) run(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		now := time.Now()
-		due += realTask * l.rate(now.Sub(began).Minutes()/minute.Minutes()) * now.Sub(before).Seconds()
+		due += realTask * rate(now.Sub(began).Minutes()/minute.Minutes()) * now.Sub(before).Seconds()
 		before = now
-		var batch []types.PutRecordsRequestEntry
-		for ; due >= 1 && len(batch) < 500; due-- {
-			key := fmt.Sprint("key-", (l.put.Load()+int64(len(batch)))%keys)
-			batch = append(batch, types.PutRecordsRequestEntry{PartitionKey: &key, Data: []byte(key + " " + filler)})
-		}
-		if batch == nil {
-			continue
-		}
-		out, err := l.server.streams.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: &l.stream, Records: batch})
-		if err != nil {
+		n := min(int(due), batchSize)
+		if err := records.Put(ctx, n); err != nil {
 			return err
 		}
-		if *out.FailedRecordCount > 0 {
-			return fmt.Errorf("%d records were not taken", *out.FailedRecordCount)
-		}
-		l.put.Add(int64(len(batch)))
+		due -= float64(n)
 	}
 	return nil
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"drey/app"
+	"drey/e2e/paced"
 )
 
 // What the real job is: a minute of the rule lasts two seconds, an hour two minutes, and so does each curve. A task takes fifty
@@ -44,13 +46,15 @@ func playReal(ctx context.Context, quick bool) (err error) {
 		return err
 	}
 	defer os.RemoveAll(work)
-	s, err := openServer(ctx, work)
-	if s != nil {
-		defer func() { err = errors.Join(err, s.close()) }()
-	}
+	root, err := filepath.Abs(".")
 	if err != nil {
 		return err
 	}
+	s, err := openDrey(ctx, root, work)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
 	curves := realCurves
 	if quick {
 		curves = curves[:1]
@@ -70,7 +74,7 @@ func playReal(ctx context.Context, quick bool) (err error) {
 }
 
 // play starts the jobs, plays one curve, looks each second, and stops them.
-func (s *server) play(ctx context.Context, curve string, rate func(minute float64) float64, jobs []*job) error {
+func (s *drey) play(ctx context.Context, curve string, rate func(minute float64) float64, jobs []*job) error {
 	in := "in-" + curve
 	if err := s.createStream(ctx, in, 2); err != nil {
 		return err
@@ -83,17 +87,17 @@ func (s *server) play(ctx context.Context, curve string, rate func(minute float6
 	if err := start.Wait(); err != nil {
 		return err
 	}
-	l := &load{server: s, stream: in, rate: rate}
+	records := &paced.Producer{Client: s.streams, Stream: in}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return l.run(ctx) })
+	g.Go(func() error { return load(ctx, records, rate) })
 	for _, j := range jobs {
-		g.Go(func() error { return s.watch(ctx, j, l) })
+		g.Go(func() error { return s.watch(ctx, j, records) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	for _, j := range jobs {
-		if err := s.stop(context.WithoutCancel(ctx), j); err != nil {
+		if err := s.Stop(context.WithoutCancel(ctx), j.name); err != nil {
 			return err
 		}
 	}
