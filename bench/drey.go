@@ -28,6 +28,7 @@ type drey struct {
 	*server.Server
 	ready time.Duration // from its start to its first answer
 	idle  int64         // bytes resident, a second later
+	role  string        // ARN of the applications'
 }
 
 // openDrey starts the server twice: the first start makes keys and tables, the second is that of every day.
@@ -82,6 +83,7 @@ func (s *drey) prepare(ctx context.Context, sh shape) error {
 	if err != nil {
 		return err
 	}
+	s.role = role
 	if err := s.Upload(ctx, sh.jar); err != nil {
 		return err
 	}

@@ -16,15 +16,24 @@ import (
 	"drey/bench/server"
 )
 
-// rescale takes the running application to another parallelism, and gives how long not all tasks of a job ran, at a stretch. An
-// update that says where to restore from is a stop with a savepoint and a restart; any other is done in place.
+// rescale takes the running application to another parallelism, and gives how long not all tasks of a job ran, at a stretch.
 func (s *drey) rescale(ctx context.Context, parallelism int, inPlace bool) (gap time.Duration, err error) {
-	d, err := s.Flink.DescribeApplication(ctx, &flink.DescribeApplicationInput{ApplicationName: aws.String(application)})
+	stop, longest := make(chan struct{}), make(chan time.Duration, 1)
+	go func() { longest <- s.standstill(stop) }()
+	err = s.changeParallelism(ctx, application, parallelism, inPlace)
+	close(stop)
+	return <-longest, err
+}
+
+// changeParallelism updates a running application and waits for the operation's end. An update that says where to restore from is
+// a stop with a savepoint and a restart; any other is done in place.
+func (s *drey) changeParallelism(ctx context.Context, name string, parallelism int, inPlace bool) error {
+	d, err := s.Flink.DescribeApplication(ctx, &flink.DescribeApplicationInput{ApplicationName: &name})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	in := &flink.UpdateApplicationInput{
-		ApplicationName: aws.String(application), CurrentApplicationVersionId: d.ApplicationDetail.ApplicationVersionId,
+		ApplicationName: &name, CurrentApplicationVersionId: d.ApplicationDetail.ApplicationVersionId,
 		ApplicationConfigurationUpdate: &types.ApplicationConfigurationUpdate{FlinkApplicationConfigurationUpdate: &types.FlinkApplicationConfigurationUpdate{
 			ParallelismConfigurationUpdate: &types.ParallelismConfigurationUpdate{ConfigurationTypeUpdate: types.ConfigurationTypeCustom, ParallelismUpdate: aws.Int32(int32(parallelism))},
 		}},
@@ -34,14 +43,11 @@ func (s *drey) rescale(ctx context.Context, parallelism int, inPlace bool) (gap 
 			ApplicationRestoreType: types.ApplicationRestoreTypeRestoreFromLatestSnapshot,
 		}}
 	}
-	stop, longest := make(chan struct{}), make(chan time.Duration, 1)
-	go func() { longest <- s.standstill(stop) }()
 	out, err := s.Flink.UpdateApplication(ctx, in)
-	if err == nil {
-		err = s.AwaitSuccess(ctx, application, out.OperationId)
+	if err != nil {
+		return err
 	}
-	close(stop)
-	return <-longest, err
+	return s.AwaitSuccess(ctx, name, out.OperationId)
 }
 
 // standstill asks Flink all the time whether all tasks of a job run.
@@ -107,7 +113,7 @@ func (s *drey) replaceCode(ctx context.Context, jar string) error {
 }
 
 // rescaling prints how long a change of the parallelism, up and down, stops the processing, in place and by a restart. The job is
-// a small one without connectors: what these need to leave a stream and to join it is the same in both ways.
+// a small one without connectors.
 func (s *drey) rescaling(ctx context.Context, jar string, rounds int) error {
 	if err := s.replaceCode(ctx, jar); err != nil {
 		return err
@@ -140,5 +146,5 @@ func (s *drey) rescaling(ctx context.Context, jar string, rounds int) error {
 			return err
 		}
 	}
-	return nil
+	return s.Stop(ctx, application)
 }
