@@ -64,6 +64,7 @@ type Observed struct {
 	Fingerprint  string    // that the wanted version's cluster would have
 	Checkpoint   string    // newest completed checkpoint of the run on disk; "" = none, or not looked for
 	Latest       *Snapshot // newest READY one; nil = none
+	Undo         *Snapshot // newest READY one that the runtime of the operation's fallback reads; nil = none
 	Scaling      *Scaling  // nil = nobody has looked whether to scale
 	Limits       Limits    // of scaling
 }
@@ -204,22 +205,23 @@ func cleanUp(a *Application, o Observed) Step {
 }
 
 // undo tells from which state a system rollback goes on: the one that the failed job began with if it is a checkpoint of
-// the version before, otherwise the last successful snapshot (developer guide, "Roll back upgrades").
+// the version before, otherwise the last successful snapshot (developer guide, "Roll back upgrades"). It is state that the old
+// runtime reads: of an upgrade the snapshot that was taken before, and no later one; no checkpoint of another runtime's.
 func undo(a *Application, o Observed) (Restore, bool) {
 	op := a.Operation
-	switch {
-	case op.Fallback == nil:
-		return Restore{}, false
-	case op.Rescale != nil && o.Checkpoint != "":
-		return Restore{Type: op.Wanted.Type, Path: o.Checkpoint, Snapshot: CheckpointName(o.Checkpoint)}, true
-	case op.Rescale != nil && op.Wanted.Path != "":
-		return op.Wanted, true
-	case op.Down && op.Wanted.Path != "":
-		return op.Wanted, true
-	case o.Latest == nil:
+	if op.Fallback == nil {
 		return Restore{}, false
 	}
-	return Restore{Type: op.Wanted.Type, Path: o.Latest.Path, Snapshot: o.Latest.Name, SnapshotARN: o.Latest.ARN}, true
+	checkpoints := op.Previous == nil || op.Previous.Configuration.Runtime == op.Fallback.Configuration.Runtime
+	switch {
+	case checkpoints && op.Rescale != nil && o.Checkpoint != "":
+		return Restore{Type: op.Wanted.Type, Path: o.Checkpoint, Snapshot: CheckpointName(o.Checkpoint)}, true
+	case checkpoints && (op.Rescale != nil || op.Down) && op.Wanted.Path != "":
+		return op.Wanted, true
+	case o.Undo == nil:
+		return Restore{}, false
+	}
+	return Restore{Type: op.Wanted.Type, Path: o.Undo.Path, Snapshot: o.Undo.Name, SnapshotARN: o.Undo.ARN}, true
 }
 
 // launch takes a run to where all its tasks run.

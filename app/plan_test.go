@@ -130,6 +130,8 @@ func store(a *app.Application, word string) error {
 		a.Operation.Checked = true
 	case "fallback":
 		a.Operation.Fallback = &app.Version{ID: 1}
+	case "upgraded":
+		a.Operation.Previous = &app.Version{ID: 1, Configuration: app.Configuration{Runtime: "FLINK-1_20"}}
 	case "from":
 		a.Operation.Wanted.Path = value
 	case "since":
@@ -219,6 +221,8 @@ func observe(o *app.Observed, word string) error {
 		}
 	case "checkpoint":
 		o.Checkpoint = value
+	case "undo":
+		o.Undo = &app.Snapshot{Name: value, Path: value}
 	case "latest":
 		o.Latest = &app.Snapshot{Name: value, Path: value}
 	default:

@@ -135,26 +135,51 @@ func (a application) version() string {
 		"--query", "ApplicationDetail.ApplicationVersionId", "--output", "text")
 }
 
-// ended waits until an operation has ended.
-func (a application) ended(operation string) (status, message string) {
-	a.t.Helper()
-	var answer struct {
-		ApplicationOperationInfoDetails struct {
-			OperationStatus         string
-			OperationFailureDetails struct{ ErrorInfo struct{ ErrorString string } }
-		}
-	}
-	info := &answer.ApplicationOperationInfoDetails
-	a.server.await("operation "+operation, 4*time.Minute, func() bool {
-		a.awsJSON(&answer, "kinesisanalyticsv2", "describe-application-operation", "--application-name", a.name, "--operation-id", operation)
-		return info.OperationStatus != "IN_PROGRESS"
-	})
-	return info.OperationStatus, info.OperationFailureDetails.ErrorInfo.ErrorString
+// operation is what the API tells of one.
+type operation struct {
+	OperationStatus         string
+	OperationFailureDetails struct{ ErrorInfo struct{ ErrorString string } }
 }
 
+func (o operation) failure() string { return o.OperationFailureDetails.ErrorInfo.ErrorString }
+
+func (a application) operation(id string) operation {
+	a.t.Helper()
+	var answer struct{ ApplicationOperationInfoDetails operation }
+	a.awsJSON(&answer, "kinesisanalyticsv2", "describe-application-operation", "--application-name", a.name, "--operation-id", id)
+	return answer.ApplicationOperationInfoDetails
+}
+
+// ended waits until an operation has ended.
+func (a application) ended(id string) (status, message string) {
+	a.t.Helper()
+	var o operation
+	a.server.await("operation "+id, 4*time.Minute, func() bool {
+		o = a.operation(id)
+		return o.OperationStatus != "IN_PROGRESS"
+	})
+	return o.OperationStatus, o.failure()
+}
+
+// awaitStatus ends the test when the application is READY and was to run: nothing will start it.
 func (a application) awaitStatus(status string) {
 	a.t.Helper()
-	a.server.await(fmt.Sprintf("%s is %s", a.name, status), 3*time.Minute, func() bool { return a.status() == status })
+	a.server.await(fmt.Sprintf("%s is %s", a.name, status), 3*time.Minute, func() bool {
+		got := a.status()
+		if got == "READY" && got != status {
+			a.t.Fatalf("%s is READY: %s", a.name, a.newestFailure())
+		}
+		return got == status
+	})
+}
+
+// newestFailure is why the newest operation failed.
+func (a application) newestFailure() string {
+	a.t.Helper()
+	id := a.aws("kinesisanalyticsv2", "list-application-operations", "--application-name", a.name,
+		"--query", "ApplicationOperationInfoList[0].OperationId", "--output", "text")
+	o := a.operation(id)
+	return o.OperationStatus + ": " + o.failure()
 }
 
 // datapoints asks CloudWatch for a statistic of the last hour, by name of metric, with further dimensions.

@@ -25,6 +25,10 @@ func (c *call) serveS3() {
 		c.fail(err)
 		return
 	}
+	if res.Presigned { // its URL may hold headers that say what it is
+		name, op = c.routes.Find(c.r, bucket, key)
+		c.req.Op, c.op = name, op
+	}
 	if op == nil {
 		c.fail(c.notServed(name))
 		return

@@ -13,13 +13,15 @@ import (
 	model "drey/model/logs"
 )
 
-// What the queries may take of the server.
+// What the queries of all accounts may take of the server. Ended ones are forgotten when they are a week old, as on AWS ("CloudWatch
+// Logs quotas"), and before that, the oldest first, when there are too many or too much is kept of them.
 const (
-	runningAtOnce = 2                  // others are scheduled
-	maxUnended    = 100                // of all accounts
-	keepResults   = 7 * 24 * time.Hour // as AWS does
-	maxResultSize = 256 << 20          // of all results: the oldest go first
-	maxQueryTime  = 60 * time.Minute   // "CloudWatch Logs quotas"
+	runningAtOnce = 2   // others are scheduled
+	maxUnended    = 100 // at once
+	maxQueryTime  = 60 * time.Minute
+	keepResults   = 7 * 24 * time.Hour
+	maxKept       = 10_000
+	maxKeptSize   = 256 << 20
 )
 
 // runningQuery is a query from its start until its results are forgotten. What is below status belongs to queries.mu.
@@ -30,20 +32,21 @@ type runningQuery struct {
 	groups    []group
 	low, high int64
 	limit     int
-	parsed    *insights.Query
+	parsed    *insights.Query // until it has ended
 	stop      context.CancelFunc
 	done      chan struct{} // closed when it has ended
 
 	status model.QueryStatus
 	ended  time.Time
 	rows   [][]insights.Field
-	size   int
+	size   int // bytes that are kept, about
 	counts insights.Counts
 }
 
 // queries are those of all accounts. Each runs in a goroutine that wait waits for.
 type queries struct {
 	running context.Context
+	now     func() time.Time
 	slots   chan struct{}
 	wg      sync.WaitGroup
 
@@ -51,8 +54,8 @@ type queries struct {
 	list []*runningQuery // oldest first
 }
 
-func (q *queries) open(ctx context.Context) {
-	q.running, q.slots = ctx, make(chan struct{}, runningAtOnce)
+func (q *queries) open(ctx context.Context, now func() time.Time) {
+	q.running, q.now, q.slots = ctx, now, make(chan struct{}, runningAtOnce)
 }
 
 // wait waits for the queries to end; their context has ended.
@@ -61,7 +64,6 @@ func (q *queries) wait() { q.wg.Wait() }
 func (q *queries) start(s *Service, x *runningQuery) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.forget(s.now())
 	unended := 0
 	for _, o := range q.list {
 		if o.ended.IsZero() {
@@ -76,7 +78,9 @@ func (q *queries) start(s *Service, x *runningQuery) error {
 	}
 	var ctx context.Context
 	ctx, x.stop = context.WithTimeout(q.running, maxQueryTime)
+	x.size = 4<<10 + len(x.text) + len(x.groups)<<10
 	q.list = append(q.list, x)
+	q.forget()
 	q.wg.Go(func() {
 		defer x.stop()
 		q.run(ctx, s, x)
@@ -84,12 +88,12 @@ func (q *queries) start(s *Service, x *runningQuery) error {
 	return nil
 }
 
-// forget drops queries that ended long ago, and the oldest when there is too much of their results. The caller holds mu.
-func (q *queries) forget(now time.Time) {
-	size, kept := 0, []*runningQuery{}
+// forget drops what is not to be kept any more. The caller holds mu.
+func (q *queries) forget() {
+	now, size, kept := q.now(), 0, []*runningQuery{}
 	for _, x := range slices.Backward(q.list) {
 		size += x.size
-		if x.ended.IsZero() || (size <= maxResultSize && now.Sub(x.ended) <= keepResults) {
+		if x.ended.IsZero() || len(kept) < maxKept && size <= maxKeptSize && now.Sub(x.ended) <= keepResults {
 			kept = append(kept, x)
 		}
 	}
@@ -113,7 +117,8 @@ func (q *queries) run(ctx context.Context, s *Service, x *runningQuery) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	defer close(x.done)
-	x.ended, x.counts = s.now(), counts
+	defer q.forget()
+	x.ended, x.counts, x.parsed = q.now(), counts, nil
 	switch {
 	case err == nil:
 		x.status, x.rows = model.QueryStatusComplete, rows
@@ -154,6 +159,7 @@ func (q *queries) cancel(x *runningQuery) bool {
 func (q *queries) find(p place, id string) *runningQuery {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.forget()
 	for _, x := range q.list {
 		if x.id == id && x.place == p {
 			return x
@@ -162,13 +168,14 @@ func (q *queries) find(p place, id string) *runningQuery {
 	return nil
 }
 
-func (q *queries) describe(p place, now time.Time) []model.QueryInfo {
+func (q *queries) describe(p place) []model.QueryInfo {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.forget()
 	var list []model.QueryInfo
 	for _, x := range slices.Backward(q.list) {
 		if x.place == p {
-			list = append(list, x.describe(now))
+			list = append(list, x.describe(q.now()))
 		}
 	}
 	return list

@@ -30,8 +30,8 @@ func newID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// StartQuery begins a query over groups of which each is visible to the caller. Results stay for a while in memory; after a
-// restart of the server a query is unknown.
+// StartQuery begins a query over groups of which each is visible to the caller. Queries and their results stay in memory for a week
+// at most; after a restart of the server, or when later ones have taken their room, they are unknown.
 func (s *Service) StartQuery(ctx context.Context, in *model.StartQueryInput) (*model.StartQueryOutput, error) {
 	if in.QueryLanguage != "" && in.QueryLanguage != model.QueryLanguageCWLI {
 		return nil, model.InvalidParameterException.Errorf("Queries in %s are not supported by this server.", in.QueryLanguage)
@@ -175,7 +175,7 @@ func (s *Service) DescribeQueries(ctx context.Context, in *model.DescribeQueries
 		return out, nil
 	}
 	limit, started := limitOf(in.MaxResults, 1000), in.NextToken == nil
-	for _, d := range s.queries.describe(placeOf(ctx), s.now()) {
+	for _, d := range s.queries.describe(placeOf(ctx)) {
 		if !started {
 			started = *d.QueryId == from.Name
 			continue

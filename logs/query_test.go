@@ -212,6 +212,69 @@ func TestQueryIsStopped(t *testing.T) {
 	c.refused(err, "LimitExceededException", "concurrency")
 }
 
+// TestQueryIsForgotten a week after its end, and when the server ends.
+func TestQueryIsForgotten(t *testing.T) {
+	w := newWorld(t)
+	c := clientOf(t, w)
+	w.create(testGroup)
+	begin := func() *string {
+		id, err := c.start("fields n", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-w.queries.find(place{edgetest.Account, edgetest.Region}, id).done
+		return &id
+	}
+	unknown := func(id *string) {
+		t.Helper()
+		_, err := c.GetQueryResults(c.ctx, &cloudwatchlogs.GetQueryResultsInput{QueryId: id})
+		c.refused(err, "ResourceNotFoundException", "query id")
+		_, err = c.StopQuery(c.ctx, &cloudwatchlogs.StopQueryInput{QueryId: id})
+		c.refused(err, "ResourceNotFoundException", "query id")
+		if out := must(c.DescribeQueries(c.ctx, &cloudwatchlogs.DescribeQueriesInput{})); len(out.Queries) != 0 {
+			t.Errorf("listed: %+v", out.Queries)
+		}
+	}
+	id := begin()
+	w.at = w.at.Add(7 * 24 * time.Hour)
+	if out := must(c.GetQueryResults(c.ctx, &cloudwatchlogs.GetQueryResultsInput{QueryId: id})); out.Status != types.QueryStatusComplete {
+		t.Errorf("status %s", out.Status)
+	}
+	w.at = w.at.Add(time.Second)
+	unknown(id)
+	id = begin()
+	w.shut()
+	w.open()
+	c = clientOf(t, w)
+	unknown(id)
+}
+
+// TestQueriesKept: those that have not ended are kept, and of the others the newest for which there is room.
+func TestQueriesKept(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	list := func(n, size int) (all []*runningQuery) {
+		for i := range n {
+			all = append(all, &runningQuery{ended: now, size: size, limit: i})
+		}
+		all[0].ended = time.Time{}
+		return all
+	}
+	for name, c := range map[string]struct {
+		list  []*runningQuery
+		count int // beside the first
+	}{
+		"All":     {list(5, 1), 4},
+		"TooMany": {list(maxKept+10, 1), maxKept},
+		"TooMuch": {list(20, maxKeptSize/8), 8},
+	} {
+		q := queries{now: func() time.Time { return now }, list: c.list}
+		q.forget()
+		if got := q.list[1:]; q.list[0] != c.list[0] || len(got) != c.count || got[0] != c.list[len(c.list)-c.count] {
+			t.Errorf("%s: %d are kept, expected %d and the first", name, len(got), c.count)
+		}
+	}
+}
+
 func TestQueryRefusals(t *testing.T) {
 	c := newClient(t)
 	c.w.create(testGroup)

@@ -110,7 +110,7 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	s.queries.open(run)
+	s.queries.open(run, s.now)
 	if err := s.openFilters(ctx, run); err != nil {
 		stop()
 		return nil, fmt.Errorf("open logs: %w", err)

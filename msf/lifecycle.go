@@ -94,7 +94,7 @@ func (s *Service) restore(tx *appdb.Tx, a *app.Application, rc *msf.ApplicationR
 		r.Path, r.Snapshot = snap.Path, snap.Name
 		return r, s.readable(snap.Runtime, a)
 	}
-	snap, err := tx.LatestSnapshot(a.ID)
+	snap, err := tx.LatestSnapshot(a.ID, appdb.AnyRuntime)
 	if errors.Is(err, appdb.ErrNotFound) {
 		return r, nil
 	}

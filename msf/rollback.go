@@ -3,7 +3,6 @@ package msf
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"drey/app"
 	"drey/app/appdb"
@@ -75,23 +74,11 @@ func (s *Service) rollBackInPlace(tx *appdb.Tx, a *app.Application, to *app.Vers
 
 // latestFor finds the last successful snapshot that the runtime of a version can restore.
 func (s *Service) latestFor(tx *appdb.Tx, a *app.Application, to *app.Version) (*app.Snapshot, error) {
-	latest, err := tx.LatestSnapshot(a.ID)
-	if err != nil && !errors.Is(err, appdb.ErrNotFound) {
-		return nil, err
+	snap, err := tx.LatestSnapshot(a.ID, func(runtime string) bool { return s.Compatible(runtime, to.Configuration.Runtime) == nil })
+	if errors.Is(err, appdb.ErrNotFound) {
+		return nil, msf.InvalidRequestException.Errorf("Application %s cannot be rolled back: it has no snapshot that version %d could go on from", a.Name, to.ID)
 	}
-	all, err := tx.Snapshots(a.ID)
-	if err != nil {
-		return nil, err
-	}
-	if latest != nil {
-		all = append(all, latest)
-	}
-	for _, snap := range slices.Backward(all) {
-		if snap.Status == app.SnapshotReady && s.Compatible(snap.Runtime, to.Configuration.Runtime) == nil {
-			return snap, nil
-		}
-	}
-	return nil, msf.InvalidRequestException.Errorf("Application %s cannot be rolled back: it has no snapshot that version %d could go on from", a.Name, to.ID)
+	return snap, err
 }
 
 // ranBefore finds the version that a rollback of the application returns to: the newest before the current one that ran;

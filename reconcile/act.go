@@ -8,11 +8,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"drey/app"
 	"drey/app/appdb"
@@ -164,38 +162,6 @@ func (l *loop) rollBack(tx *appdb.Tx, a *app.Application, step app.Step) error {
 	}
 	a.RollBack(op.Fallback, step.Restore, op.Rollback, appdb.NewToken(), l.Now().UTC())
 	return tx.PutVersion(a.ID, &a.Version)
-}
-
-const maxError = 512 // of ErrorString
-
-// packages matches the packages of the class that a text begins with.
-var packages = regexp.MustCompile(`^(?:[a-z_]\w*\.)+([A-Z])`)
-
-// remedy matches the statement that a denial names.
-var remedy = regexp.MustCompile(`\{"Effect":"Allow"[^}]*\}`)
-
-// short cuts a text to what ErrorString holds. Of a denial the statement that would allow it stays.
-func short(s string) string {
-	if len(s) <= maxError {
-		return s
-	}
-	s = packages.ReplaceAllString(s, "$1")
-	if len(s) <= maxError {
-		return s
-	}
-	const gap = "… would allow it: "
-	if statement := remedy.FindString(s); statement != "" && len(statement) < maxError/2 {
-		return uncut(s[:maxError-len(gap)-len(statement)]) + gap + statement
-	}
-	return uncut(s[:maxError-len("...")]) + "..."
-}
-
-// uncut drops the last rune if it was cut.
-func uncut(s string) string {
-	for !utf8.ValidString(s) {
-		s = s[:len(s)-1]
-	}
-	return s
 }
 
 func newID() string {

@@ -49,6 +49,8 @@ type Config struct {
 	TelemetryHost string
 	// StateChecker gives the host path of a runtime's compiled StateCheckClass; "" = there is none.
 	StateChecker func(runtime string) string
+	// Compatible tells why state of one runtime cannot be restored on another; nil = it can.
+	Compatible func(from, to string) error
 	// Rescales tells whether a runtime can rescale a running job in place.
 	Rescales func(runtime string) bool
 	Scaling  app.Rule

@@ -1,18 +1,48 @@
 package reconcile
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
 )
 
-func TestShort(t *testing.T) {
-	const statement = `{"Effect":"Allow","Action":"kinesis:DescribeStreamSummary","Resource":"arn:aws:kinesis:us-east-1:123456789012:stream/orders-stream"}`
-	denied := "org.apache.flink.kinesis.shaded.model.AccessDeniedException: User: " + strings.Repeat("arn:é", 90) + " is not authorized … would allow it: " + statement + " (Service: Kinesis)"
-	got := short(denied)
-	if len(got) > maxError || !utf8.ValidString(got) || !strings.HasPrefix(got, "AccessDeniedException: User: arn:é") || !strings.HasSuffix(got, "would allow it: "+statement) {
-		t.Errorf("%d bytes: %s", len(got), got)
+// TestShortDenial: whatever is long, what stays of names, actions, ARNs and statements is whole.
+func TestShortDenial(t *testing.T) {
+	const class = "org.apache.flink.kinesis.shaded.model.AccessDeniedException: "
+	for what, c := range map[string]struct {
+		class, role, resource string
+		want                  string // with %[1]s role, %[2]s resource
+	}{
+		"Reason": {class, "FlinkApplicationRole", "arn:aws:kinesis:us-east-1:123456789012:stream/" + strings.Repeat("o", 20),
+			`AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/%[1]s/s is not authorized to perform: kinesis:Get on resource: %[2]s. This statement in a policy of role %[1]s would allow it: {"Effect":"Allow","Action":"kinesis:Get","Resource":"%[2]s"}`},
+		"Class": {class + "once again: ", strings.Repeat("r", 64), "arn:aws:kinesis:us-east-1:123456789012:stream/${*}" + strings.Repeat("o", 20),
+			`User: arn:aws:sts::123456789012:assumed-role/%[1]s/s is not authorized to perform: kinesis:Get on resource: %[2]s. This statement in a policy of role %[1]s would allow it: {"Effect":"Allow","Action":"kinesis:Get","Resource":"%[2]s"}`},
+		"Resource": {class, strings.Repeat("r", 64), "arn:aws:kinesis:us-east-1:123456789012:stream/" + strings.Repeat("o", 90),
+			`User: arn:aws:sts::123456789012:assumed-role/%[1]s/s is not authorized to perform: kinesis:Get. This statement in a policy of role %[1]s would allow it: {"Effect":"Allow","Action":"kinesis:Get","Resource":"%[2]s"}`},
+		"Statement": {class, strings.Repeat("r", 64), "arn:aws:s3:::b/" + strings.Repeat("o", 250),
+			`AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/%[1]s/s is not authorized to perform: kinesis:Get on resource: %[2]s…`},
+		"Who": {class, strings.Repeat("r", 64), "arn:aws:s3:::b/" + strings.Repeat("o", 400), "not authorized to perform: kinesis:Get on resource: %[2]s…"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			denial := c.class + fmt.Sprintf(`User: arn:aws:sts::123456789012:assumed-role/%[1]s/s is not authorized to perform: kinesis:Get on resource: %[2]s because no identity-based policy allows the kinesis:Get action. This statement in a policy of role %[1]s would allow it: {"Effect":"Allow","Action":"kinesis:Get","Resource":"%[2]s"}`, c.role, c.resource) +
+				" (Service: Kinesis, Status Code: 400, Request ID: " + strings.Repeat("0", 150) + ")"
+			want := strings.ReplaceAll(strings.ReplaceAll(c.want, "%[1]s", c.role), "%[2]s", c.resource)
+			if got := short(denial); got != want || len(got) > maxError {
+				t.Errorf("%d bytes: %s\nexpected %d: %s", len(got), got, len(want), want)
+			}
+		})
 	}
+}
+
+func TestShortExplicitDenial(t *testing.T) {
+	const head = "User: arn:aws:iam::123456789012:user/a is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::b/k"
+	if got := short(head + " with an explicit deny in an identity-based policy: " + strings.Repeat("p", 500) + ", statement 1"); got != head+"…" {
+		t.Error(got)
+	}
+}
+
+func TestShort(t *testing.T) {
 	if got := short(strings.Repeat("é", 400)); len(got) > maxError || !utf8.ValidString(got) || !strings.HasSuffix(got, "é...") {
 		t.Errorf("%d bytes: %s", len(got), got)
 	}

@@ -10,12 +10,18 @@ import (
 	"drey/flink"
 )
 
-// snapshots takes manual snapshots and removes deleted ones, beside whatever else is under way, and sees which is the latest.
+// snapshots takes manual snapshots and removes deleted ones, beside whatever else is under way, and sees which are the latest.
 func (l *loop) snapshots(ctx context.Context, a *app.Application, s *sight) error {
 	var all []*app.Snapshot
 	err := l.DB.Read(ctx, func(tx *appdb.Tx) (err error) {
-		if s.Latest, err = tx.LatestSnapshot(a.ID); err != nil && !errors.Is(err, appdb.ErrNotFound) {
+		if s.Latest, err = tx.LatestSnapshot(a.ID, appdb.AnyRuntime); err != nil && !errors.Is(err, appdb.ErrNotFound) {
 			return err
+		}
+		if op := a.Operation; op != nil && op.Fallback != nil {
+			reads := func(runtime string) bool { return l.Compatible(runtime, op.Fallback.Configuration.Runtime) == nil }
+			if s.Undo, err = tx.LatestSnapshot(a.ID, reads); err != nil && !errors.Is(err, appdb.ErrNotFound) {
+				return err
+			}
 		}
 		all, err = tx.Snapshots(a.ID)
 		return err
@@ -44,7 +50,7 @@ func (l *loop) snapshots(ctx context.Context, a *app.Application, s *sight) erro
 }
 
 func (l *loop) takeSnapshot(ctx context.Context, a *app.Application, s sight, snap *app.Snapshot) error {
-	if a.Run == nil || a.Operation != nil && a.Operation.Stopped {
+	if op := a.Operation; a.Run == nil || op != nil && op.Stopped && a.Run.Reached.Before(op.Start) { // it is not the job that came after
 		return l.failSnapshot(ctx, a, snap, "the job ended before the snapshot was taken")
 	}
 	if l.Now().Sub(snap.Created) > app.SavepointTimeout {

@@ -121,3 +121,34 @@ func TestRollbackOfAnUpgrade(t *testing.T) {
 		t.Errorf("the old version went on from %q, expected %q", s.SavepointPath, before.Path)
 	}
 }
+
+// TestSystemRollbackOfAnUpgrade goes on from the snapshot that the old runtime wrote before the upgrade, not from a later one of the
+// new runtime, which it could not read.
+func TestSystemRollbackOfAnUpgrade(t *testing.T) {
+	h := running(t)
+	_, err := h.api.UpdateApplication(h.as(), &msfmodel.UpdateApplicationInput{
+		ApplicationName: new(name), CurrentApplicationVersionId: new(int64(1)), RuntimeEnvironmentUpdate: msfmodel.RuntimeEnvironmentFLINK1_20,
+		ApplicationConfigurationUpdate: &msfmodel.ApplicationConfigurationUpdate{
+			ApplicationSystemRollbackConfigurationUpdate: &msfmodel.ApplicationSystemRollbackConfigurationUpdate{RollbackEnabledUpdate: new(true)},
+		},
+	})
+	h.must(err)
+	h.until("the new job", func(a *app.Application) bool { return a.Run != nil && a.Run.Version == 2 && !a.Run.Reached.IsZero() })
+	h.takeLegacy("late")
+	h.until("its snapshot", func(*app.Application) bool {
+		all := h.snapshots()
+		return len(all) == 2 && all[1].Status == app.SnapshotReady
+	})
+	h.jm.SetJob(h.application().Run.JobID, "RESTARTING", denial)
+	h.settled(app.Running)
+	if v := h.application().Version; v.Configuration.Runtime != "FLINK-1_18" || v.RolledTo != 1 {
+		t.Errorf("rolled back to %+v; the operation is %+v", v, h.lastOperation())
+	}
+	before, late := h.snapshots()[0], h.snapshots()[1]
+	if before.Runtime != "FLINK-1_18" || late.Runtime != "FLINK-1_20" {
+		t.Errorf("the snapshots are of %s and %s", before.Runtime, late.Runtime)
+	}
+	if s := h.lastSubmission(); s.SavepointPath != before.Path {
+		t.Errorf("the old version went on from %q, expected %q", s.SavepointPath, before.Path)
+	}
+}

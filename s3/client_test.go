@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -382,5 +383,45 @@ func TestOverwrittenWhileRead(t *testing.T) {
 	}
 	if body, _ := get(t, c, &sdk.GetObjectInput{Key: key}); body != "new" {
 		t.Errorf("got %q", body)
+	}
+}
+
+// TestPresignedHeaders: what a client writes into its URL instead of sending it is heard as if it were sent.
+func TestPresignedHeaders(t *testing.T) {
+	c := client(t)
+	put(t, c, "source", "the signer's")
+	send := func(key, query, body string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), "PUT", *c.Options().BaseEndpoint+"/b-1/"+key+"?X-Amz-Expires=60&"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
+		keys := aws.Credentials{AccessKeyID: edgetest.AccessKeyID, SecretAccessKey: edgetest.SecretAccessKey}
+		link, _, err := signer.PresignHTTP(t.Context(), keys, r, "UNSIGNED-PAYLOAD", "s3", edgetest.Region, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err = http.NewRequestWithContext(t.Context(), "PUT", link, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if answer, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s", resp.Status, answer)
+		}
+	}
+	send("k", "x-amz-meta-colour=red&x-amz-tagging=a%3Db&x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32", "by link")
+	body, out := get(t, c, &sdk.GetObjectInput{Key: aws.String("k")})
+	if body != "by link" || out.Metadata["colour"] != "red" || aws.ToInt32(out.TagCount) != 1 {
+		t.Errorf("stored %q with %v and %d tags", body, out.Metadata, aws.ToInt32(out.TagCount))
+	}
+	send("copy", "x-amz-copy-source=/b-1/source", "")
+	if body, _ := get(t, c, &sdk.GetObjectInput{Key: aws.String("copy")}); body != "the signer's" {
+		t.Errorf("the copy holds %q", body)
 	}
 }

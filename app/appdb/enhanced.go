@@ -64,31 +64,37 @@ func (tx *Tx) EnhancedOf(appID string) ([]*app.Enhanced, error) {
 	return all[app.Enhanced](tx, `SELECT doc FROM msf_enhanced WHERE app = ? AND (status = ? OR local) ORDER BY seq`, appID, app.SnapshotCreating)
 }
 
-// LatestSnapshot is the newest one of either kind that is READY, or whose savepoint is taken and being kept; of an enhanced
-// one with its ARN.
-func (tx *Tx) LatestSnapshot(appID string) (*app.Snapshot, error) {
+// LatestSnapshot is the newest one of either kind, of a runtime that reads says yes to, that is READY, or whose savepoint is taken and
+// being kept; of an enhanced one with its ARN.
+func (tx *Tx) LatestSnapshot(appID string, reads func(runtime string) bool) (*app.Snapshot, error) {
 	snapshots, err := tx.Snapshots(appID)
 	if err != nil {
 		return nil, err
 	}
 	var latest *app.Snapshot
 	for _, s := range snapshots {
-		if s.Status == app.SnapshotReady {
+		if s.Status == app.SnapshotReady && reads(s.Runtime) {
 			latest = s
 		}
 	}
-	var e app.Enhanced
-	err = tx.one(&e, `SELECT doc FROM msf_enhanced WHERE app = ? AND (status = ? OR status = ? AND local) ORDER BY seq DESC LIMIT 1`, appID, app.SnapshotReady, app.SnapshotCreating)
-	switch {
-	case errors.Is(err, ErrNotFound) && latest == nil:
-		return nil, ErrNotFound
-	case errors.Is(err, ErrNotFound), err == nil && latest != nil && latest.Created.After(e.Created):
-		return latest, nil
-	case err != nil:
-		return nil, err
+	for n := 0; ; n++ {
+		var e app.Enhanced
+		err := tx.one(&e, `SELECT doc FROM msf_enhanced WHERE app = ? AND (status = ? OR status = ? AND local) ORDER BY seq DESC LIMIT 1 OFFSET ?`, appID, app.SnapshotReady, app.SnapshotCreating, n)
+		switch {
+		case errors.Is(err, ErrNotFound) && latest == nil:
+			return nil, ErrNotFound
+		case errors.Is(err, ErrNotFound), err == nil && latest != nil && latest.Created.After(e.Created):
+			return latest, nil
+		case err != nil:
+			return nil, err
+		case reads(e.Runtime):
+			return &app.Snapshot{Name: e.Name, ARN: e.ARN, Status: app.SnapshotReady, Version: e.Version, Runtime: e.Runtime, Created: e.Created, Path: e.Savepoint()}, nil
+		}
 	}
-	return &app.Snapshot{Name: e.Name, ARN: e.ARN, Status: app.SnapshotReady, Version: e.Version, Runtime: e.Runtime, Created: e.Created, Path: e.Savepoint()}, nil
 }
+
+// AnyRuntime reads everything.
+func AnyRuntime(string) bool { return true }
 
 // PutSnapshotOperation stores an operation, a new one as the latest. What is older than operations live goes.
 func (tx *Tx) PutSnapshotOperation(op *app.SnapshotOperation) error {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -55,8 +56,16 @@ func New(ctx context.Context, root, work, address string, flags ...string) (*Ser
 	return s, os.Symlink(filepath.Join(cache, "runtimes"), filepath.Join(s.Data, "runtimes"))
 }
 
-// Start gives how long the server took to its first answer.
+// Start gives how long the server took to its first answer. It refuses a port that another process has, which would be measured in its
+// place.
 func (s *Server) Start(ctx context.Context) (ready time.Duration, err error) {
+	free, err := net.Listen("tcp", s.address)
+	if err != nil {
+		return 0, fmt.Errorf("its port is taken, perhaps by another run: %w", err)
+	}
+	if err := free.Close(); err != nil {
+		return 0, err
+	}
 	log, err := os.Create(s.Data + ".log")
 	if err != nil {
 		return 0, err

@@ -41,6 +41,7 @@ func (s *server) openApplications(ctx context.Context) error {
 		DB: db, Driver: s.driver, Tokens: s.iam, Telemetry: s.observer, StateDir: s.dir("state"), CodeDir: s.dir("code"),
 		SnapshotDir: s.dir("snapshots"), Objects: transfers{s.rights, s.s3, partSize},
 		KPUMemory: int64(s.KPUMemory), Rescales: runtimes.Rescales, Scaling: app.Rule(s.ScalingRule), MaxKPUs: maxKPUs, Credentials: credentialsURI(s.Listen), TelemetryHost: edge.TelemetryHost, Log: s.log, Now: time.Now,
+		Compatible: runtimes.Compatible,
 		StateChecker: func(runtime string) string {
 			d, err := s.runtimes.Find(runtime)
 			if err != nil {

@@ -201,7 +201,7 @@ func (c *cluster) cutOutput() {
 
 // clearDead frees what dead processes left in their /tmp, unless somebody is at work on the cluster.
 func (d *Driver) clearDead(ctx context.Context, c *cluster) error {
-	unlock, ok := d.tryLock(filepath.Base(c.dir))
+	unlock, ok := d.locks.tryLock(filepath.Base(c.dir))
 	if !ok {
 		return nil
 	}

@@ -52,9 +52,10 @@ type Driver struct {
 	limits limits
 	dump   string // where JVMs leave archives of their classes; "" = they make none
 
+	locks locks // by cluster: one Ensure or Stop of each at a time
+
 	mu    sync.Mutex
 	trust *trust
-	locks map[string]*sync.Mutex // by cluster: one Ensure or Stop of each at a time
 
 	stop     context.CancelFunc // ends the watch
 	watching sync.WaitGroup
@@ -73,32 +74,6 @@ func Open(c Config) (*Driver, error) {
 	d.stop = cancel
 	d.watching.Go(func() { (&watch{driver: d}).run(ctx) })
 	return d, nil
-}
-
-// lock keeps others away from a cluster until the returned function is called.
-func (d *Driver) lock(id string) (unlock func()) {
-	l := d.lockOf(id)
-	l.Lock()
-	return l.Unlock
-}
-
-func (d *Driver) tryLock(id string) (unlock func(), ok bool) {
-	l := d.lockOf(id)
-	return l.Unlock, l.TryLock()
-}
-
-func (d *Driver) lockOf(id string) *sync.Mutex {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.locks == nil {
-		d.locks = map[string]*sync.Mutex{}
-	}
-	l := d.locks[id]
-	if l == nil {
-		l = new(sync.Mutex)
-		d.locks[id] = l
-	}
-	return l
 }
 
 // trusted makes the stores of trust when the first cluster needs them; nil without an authority.
@@ -145,7 +120,7 @@ func (d *Driver) Ensure(ctx context.Context, c driver.Cluster) (driver.Handle, e
 	if err != nil {
 		return driver.Handle{}, err
 	}
-	defer d.lock(c.ID)()
+	defer d.locks.lock(c.ID)()
 	h := driver.Handle{Driver: driverName, Data: id}
 	if err := d.ensure(ctx, c); err != nil {
 		return h, fmt.Errorf("cluster %s: %w", c.ID, err)
@@ -253,7 +228,7 @@ func (d *Driver) Place(_ context.Context, h driver.Handle, archive string) (stri
 	if err != nil {
 		return "", err
 	}
-	defer d.lock(filepath.Base(dir))()
+	defer d.locks.lock(filepath.Base(dir))()
 	if _, err := readPlan(dir); err != nil {
 		return "", err
 	}
@@ -299,7 +274,7 @@ func (d *Driver) Stop(ctx context.Context, h driver.Handle) error {
 	if err != nil {
 		return err
 	}
-	defer d.lock(filepath.Base(dir))()
+	defer d.locks.lock(filepath.Base(dir))()
 	procs, err := processes(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

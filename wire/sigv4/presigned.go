@@ -1,10 +1,12 @@
 package sigv4
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha1"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -38,10 +40,7 @@ func (v *Verifier) presigned(ctx context.Context, r *http.Request) (*Result, err
 	if err != nil {
 		return nil, err
 	}
-	payload := unsigned
-	if h := r.Header.Get("X-Amz-Content-Sha256"); h != "" {
-		payload = h
-	}
+	payload := cmp.Or(r.Header.Get("X-Amz-Content-Sha256"), q.Get("X-Amz-Content-Sha256"), unsigned)
 	headers := strings.Split(strings.ToLower(q.Get("X-Amz-SignedHeaders")), ";")
 	request := appendCanonicalRequest(nil, r, headers, payload, sc.service)
 	if !newSigner(secret, sc).made(q.Get("X-Amz-Signature"), appendToSign(nil, date, sc, request)) {
@@ -49,6 +48,13 @@ func (v *Verifier) presigned(ctx context.Context, r *http.Request) (*Result, err
 	}
 	if err := requireSigned(r, headers); err != nil {
 		return nil, err
+	}
+	if sc.service == "s3" {
+		moved, err := movedHeaders(r.Header, q)
+		if err != nil {
+			return nil, err
+		}
+		takeBack(r.Header, moved)
 	}
 	res := &Result{Principal: p, Region: sc.region, Service: sc.service, Presigned: true}
 	return body(r, res, payload, nil)
@@ -70,6 +76,41 @@ func (v *Verifier) checkExpires(signed time.Time, expires string) error {
 	return nil
 }
 
+// ofSignature are the parameters that a signature is made of; the others of Amazon's stand for headers.
+var ofSignature = []string{
+	"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-Signedheaders", "X-Amz-Signature", "X-Amz-Security-Token", "X-Amz-Content-Sha256",
+}
+
+// movedHeaders are the headers that the SDKs of S3 write into a presigned URL, for its holder will not send them: all of Amazon's,
+// and those that version 2 signs. What is sent as well counts as it is sent.
+func movedHeaders(sent http.Header, q url.Values) (http.Header, error) {
+	moved := http.Header{}
+	for name, values := range q {
+		name = http.CanonicalHeaderKey(name)
+		v2 := q.Has("AWSAccessKeyId") && (name == "Content-Type" || name == "Content-Md5" || name == "X-Amz-Security-Token")
+		if !v2 && (!strings.HasPrefix(name, "X-Amz-") || slices.Contains(ofSignature, name)) || sent.Values(name) != nil {
+			continue
+		}
+		for _, v := range values {
+			if strings.ContainsAny(v, "\r\n\x00") {
+				return nil, AuthorizationQueryError.Errorf("The parameter %s holds what no header can.", name)
+			}
+		}
+		moved[name] = append(moved[name], values...)
+	}
+	return moved, nil
+}
+
+// takeBack makes headers of those that stood in a verified URL. Checksums are none: the SDKs compute them of the body that they do not
+// have, and S3 looks at none (S3 user guide, "Uploading objects with presigned URLs").
+func takeBack(h, moved http.Header) {
+	for name, values := range moved {
+		if name != "X-Amz-Sdk-Checksum-Algorithm" && (!strings.HasPrefix(name, "X-Amz-Checksum-") || name == "X-Amz-Checksum-Mode") {
+			h[name] = values
+		}
+	}
+}
+
 // subresources are the query parameters that version 2 signs (S3 user guide, "Signing and authenticating REST requests
 // (AWS signature version 2)").
 var subresources = []string{
@@ -89,29 +130,32 @@ func (v *Verifier) presignedV2(ctx context.Context, r *http.Request) (*Result, e
 	if v.Now().Unix() > expires {
 		return nil, AccessDenied.Errorf("Request has expired")
 	}
-	token := q.Get("x-amz-security-token")
-	secret, p, err := v.Credentials(ctx, q.Get("AWSAccessKeyId"), token)
+	moved, err := movedHeaders(r.Header, q)
+	if err != nil {
+		return nil, err
+	}
+	signed := r.Header.Clone()
+	maps.Copy(signed, moved)
+	secret, p, err := v.Credentials(ctx, q.Get("AWSAccessKeyId"), signed.Get("X-Amz-Security-Token"))
 	if err != nil {
 		return nil, err
 	}
 	h := hmac.New(sha1.New, []byte(secret))
-	h.Write([]byte(stringToSignV2(r, q)))
+	h.Write([]byte(stringToSignV2(r, signed, q)))
 	given, err := base64.StdEncoding.DecodeString(q.Get("Signature"))
 	if err != nil || !hmac.Equal(h.Sum(nil), given) {
 		return nil, SignatureDoesNotMatch.Errorf(mismatch)
 	}
+	takeBack(r.Header, moved)
 	return unsignedBody(r, &Result{Principal: p, Service: "s3", Presigned: true})
 }
 
-func stringToSignV2(r *http.Request, q url.Values) string {
+func stringToSignV2(r *http.Request, headers http.Header, q url.Values) string {
 	var amz []string
-	for name, values := range r.Header {
+	for name, values := range headers {
 		if n := strings.ToLower(name); strings.HasPrefix(n, "x-amz-") {
 			amz = append(amz, n+":"+strings.Join(values, ",")+"\n")
 		}
-	}
-	if token := q.Get("x-amz-security-token"); token != "" {
-		amz = append(amz, "x-amz-security-token:"+token+"\n")
 	}
 	slices.Sort(amz)
 	resource := encode(r.URL.Path, true)
@@ -131,5 +175,5 @@ func stringToSignV2(r *http.Request, q url.Values) string {
 	if len(subs) > 0 {
 		resource += "?" + strings.Join(subs, "&")
 	}
-	return strings.Join([]string{r.Method, r.Header.Get("Content-Md5"), r.Header.Get("Content-Type"), q.Get("Expires"), strings.Join(amz, "") + resource}, "\n")
+	return strings.Join([]string{r.Method, headers.Get("Content-Md5"), headers.Get("Content-Type"), q.Get("Expires"), strings.Join(amz, "") + resource}, "\n")
 }

@@ -71,7 +71,7 @@ func Scope(r *http.Request) (region, service string) {
 }
 
 // Verify checks the signature of r. A request without any signature is answered with the zero Principal: only S3 lets
-// those in, by policy.
+// those in, by policy. Headers that stand in a presigned URL of S3 are headers of r then.
 func (v *Verifier) Verify(ctx context.Context, r *http.Request) (*Result, error) {
 	var query url.Values
 	if r.URL.RawQuery != "" {

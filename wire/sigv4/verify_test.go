@@ -3,12 +3,19 @@ package sigv4_test
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +179,56 @@ func TestPresignedV2(t *testing.T) {
 	r.Header.Set("X-Amz-Copy-Source", "/b/secret")
 	if _, err := v.Verify(context.Background(), r); !errors.Is(err, sigv4.SignatureDoesNotMatch) {
 		t.Errorf("added header: got %v", err)
+	}
+}
+
+// TestHeadersInPresigned: what the SDKs move into the URL is a header again once it is verified, and nothing else is.
+func TestHeadersInPresigned(t *testing.T) {
+	const moved = "x-amz-meta-colour=red&X-Amz-Tagging=a%3Db&x-amz-checksum-mode=ENABLED&x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32&x-id=PutObject"
+	want := http.Header{"X-Amz-Meta-Colour": {"red"}, "X-Amz-Tagging": {"a=b"}, "X-Amz-Checksum-Mode": {"ENABLED"}}
+	signed := func(query string) *http.Request {
+		r := httptest.NewRequest("PUT", "http://h/b/k?X-Amz-Expires=60&"+query, nil)
+		signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
+		u, _, err := signer.PresignHTTP(context.Background(), creds, r, "UNSIGNED-PAYLOAD", "s3", "us-east-1", now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return httptest.NewRequest("PUT", u, nil)
+	}
+	r := signed(moved)
+	if _, err := verifier().Verify(context.Background(), r); err != nil || !maps.EqualFunc(r.Header, want, slices.Equal) {
+		t.Errorf("%v; the headers are %v, expected %v", err, r.Header, want)
+	}
+	r = signed(moved)
+	r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "=red", "=blue", 1)
+	if _, err := verifier().Verify(context.Background(), r); !errors.Is(err, sigv4.SignatureDoesNotMatch) {
+		t.Errorf("a changed one: got %v", err)
+	}
+	if _, err := verifier().Verify(context.Background(), signed("x-amz-meta-colour=red%0D%0ASet-Cookie:a")); !errors.Is(err, sigv4.AuthorizationQueryError) {
+		t.Errorf("two lines: got %v", err)
+	}
+}
+
+// TestHeadersInPresignedV2: boto3 signs them as headers and writes them into the URL.
+func TestHeadersInPresignedV2(t *testing.T) {
+	v := &sigv4.Verifier{Now: func() time.Time { return now }, Credentials: func(_ context.Context, _, token string) (string, wire.Principal, error) {
+		return "s", wire.Principal{ARN: token}, nil
+	}}
+	expires := fmt.Sprint(now.Unix() + 60)
+	mac := hmac.New(sha1.New, []byte("s"))
+	fmt.Fprintf(mac, "PUT\n\ntext/plain\n%s\nx-amz-meta-colour:red\nx-amz-security-token:session\n/b/k", expires)
+	link := func(more string) *http.Request {
+		q := url.Values{"AWSAccessKeyId": {"AKIAX"}, "Signature": {base64.StdEncoding.EncodeToString(mac.Sum(nil))}, "Expires": {expires},
+			"x-amz-meta-colour": {"red"}, "x-amz-security-token": {"session"}, "content-type": {"text/plain"}}
+		return httptest.NewRequest("PUT", "http://127.0.0.1:4566/b/k?"+q.Encode()+more, nil)
+	}
+	r := link("")
+	res, err := v.Verify(context.Background(), r)
+	if err != nil || res.Principal.ARN != "session" || r.Header.Get("X-Amz-Meta-Colour") != "red" || r.Header.Get("Content-Type") != "text/plain" {
+		t.Errorf("%v; the headers are %v", err, r.Header)
+	}
+	if _, err := v.Verify(context.Background(), link("&x-amz-copy-source=/b/secret")); !errors.Is(err, sigv4.SignatureDoesNotMatch) {
+		t.Errorf("an added one: got %v", err)
 	}
 }
 

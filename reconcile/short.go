@@ -1,0 +1,73 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+const maxError = 512 // of ErrorString
+
+// packages matches the packages of the class that a text begins with.
+var packages = regexp.MustCompile(`^(?:[a-z_]\w*\.)+([A-Z])`)
+
+// short cuts a text to what ErrorString holds. Of a denial whole parts go.
+func short(s string) string {
+	if len(s) <= maxError {
+		return s
+	}
+	s = packages.ReplaceAllString(s, "$1")
+	if len(s) <= maxError {
+		return s
+	}
+	for _, denial := range shorterDenials(s) {
+		if len(denial) <= maxError {
+			return denial
+		}
+	}
+	return uncut(s[:maxError-len("...")]) + "..."
+}
+
+// denied matches a denial as IAM words it ("Troubleshoot access denied error messages"): who, the action and the resource.
+var denied = regexp.MustCompile(`(User: .+? is )(not authorized to perform: \S+)( on resource: .+?) (?:because no|with an explicit deny) `)
+
+// shorterDenials give up parts of a denial, each more than the one before: the reason, which the others imply; the class of the
+// exception; the resource, where the statement that would allow it names it; that statement; who was denied. What stays is whole: a name
+// with its end cut off is another's.
+func shorterDenials(s string) []string {
+	at := denied.FindStringSubmatchIndex(s)
+	if at == nil {
+		return nil
+	}
+	class, who, action, resource := s[:at[0]], s[at[2]:at[3]], s[at[4]:at[5]], s[at[6]:at[7]]
+	var list []string
+	if allows := remedy(s[at[7]:]); allows != "" {
+		list = []string{class + who + action + resource + allows, who + action + resource + allows, who + action + allows}
+	}
+	return append(list, class+who+action+resource+"…", who+action+resource+"…", action+resource+"…")
+}
+
+// remedy finds the statement that would allow what was denied, and where it belongs; "" = none is named.
+func remedy(s string) string {
+	const where, statement = ". This statement in ", " would allow it: "
+	from := strings.Index(s, where)
+	to := strings.Index(s, statement)
+	if from < 0 || to < from {
+		return ""
+	}
+	end := to + len(statement)
+	var policy json.RawMessage
+	if json.NewDecoder(strings.NewReader(s[end:])).Decode(&policy) != nil {
+		return ""
+	}
+	return s[from:end] + string(policy)
+}
+
+// uncut drops the last rune if it was cut.
+func uncut(s string) string {
+	for !utf8.ValidString(s) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
