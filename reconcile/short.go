@@ -12,21 +12,39 @@ const maxError = 512 // of ErrorString
 // packages matches the packages of the class that a text begins with.
 var packages = regexp.MustCompile(`^(?:[a-z_]\w*\.)+([A-Z])`)
 
-// short cuts a text to what ErrorString holds. Of a denial whole parts go.
+// short cuts a text to what ErrorString holds. Of a denial whole parts go, of a stack trace all but the exceptions.
 func short(s string) string {
 	if len(s) <= maxError {
 		return s
 	}
 	s = packages.ReplaceAllString(s, "$1")
-	if len(s) <= maxError {
-		return s
-	}
-	for _, denial := range shorterDenials(s) {
-		if len(denial) <= maxError {
-			return denial
+	for _, shorter := range append(append([]string{s}, shorterDenials(s)...), shorterTraces(s)...) {
+		if len(shorter) <= maxError {
+			return shorter
 		}
 	}
 	return uncut(s[:maxError-len("...")]) + "..."
+}
+
+// shorterTraces give of Java's stack trace what was thrown and its causes; then the first of them and the last, which is the reason
+// for the others; then the last alone.
+func shorterTraces(s string) []string {
+	const cause = "Caused by: "
+	var thrown []string
+	for line := range strings.Lines(s) {
+		switch line = strings.TrimSuffix(line, "\n"); {
+		case strings.HasPrefix(line, "\t"): // where, or what is suppressed
+		case len(thrown) == 0 || strings.HasPrefix(line, cause):
+			thrown = append(thrown, packages.ReplaceAllString(strings.TrimPrefix(line, cause), "$1"))
+		default:
+			thrown[len(thrown)-1] += "\n" + line
+		}
+	}
+	if thrown == nil {
+		return nil
+	}
+	first, last := thrown[0], thrown[len(thrown)-1]
+	return []string{strings.Join(thrown, "\n"+cause), first + "\n" + cause + last, last}
 }
 
 // denied matches a denial as IAM words it ("Troubleshoot access denied error messages"): who, the action and the resource.
