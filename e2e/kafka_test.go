@@ -134,6 +134,7 @@ func TestKafka(t *testing.T) {
 		connectorFigure{"committedoffsets", "None", "in", reader + partition + "committedOffset", 0},
 		connectorFigure{"commitsSucceeded", "Count", "", reader + "commitsSucceeded", 60}, // one for each checkpoint
 		connectorFigure{"commitsFailed", "Count", "", reader + "commitsFailed", 0},
+		connectorFigure{"records_lag_max", "Count", "", reader + "KafkaConsumer.records-lag-max", 0},
 		connectorFigure{"bytes_consumed_rate", "Bytes", "", reader + "KafkaConsumer.bytes-consumed-rate", 100},
 	)
 }

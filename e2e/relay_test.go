@@ -78,4 +78,7 @@ func TestRelay(t *testing.T) {
 	if slices.Sort(got); !slices.Equal(got, wanted) {
 		t.Errorf("%d records came through, expected %d, each once: %v", len(got), len(wanted), got)
 	}
+	apps[0].aws("kinesisanalyticsv2", "stop-application", "--application-name", apps[0].name, "--force")
+	apps[0].awaitStatus("READY") // Flink's REST API is asked where one application runs
+	apps[1].hasFlinksFigures(connectorFigure{"bytesRequestedPerFetch", "Bytes", "in", ".bytesRequestedPerFetch", 0})
 }

@@ -21,6 +21,7 @@ public final class Relay {
         Properties consumer = region();
         consumer.setProperty("flink.stream.initpos", "TRIM_HORIZON");
         consumer.setProperty("flink.stream.recordpublisher", "POLLING");
+        consumer.setProperty("flink.shard.adaptivereads", "true"); // tells bytesRequestedPerFetch
         return env.addSource(new FlinkKinesisConsumer<>("in", new SimpleStringSchema(), consumer)).uid("in")
                 .map(text -> EnvironmentInformation.getVersion() + " consumer " + text).uid("version");
     }
