@@ -48,6 +48,9 @@ type Service struct {
 	stop     context.CancelFunc
 	done     chan struct{} // closed when the evaluator has ended
 
+	completing sync.Mutex
+	completed  bool // guarded by completing: the index has all orders
+
 	mu        sync.Mutex
 	told      map[seriesID]struct{} // the series of whose points the index was told since toldSince
 	toldSince time.Time
@@ -89,7 +92,8 @@ func (s *Service) Close() error {
 
 // merge folds what was put under one key.
 func merge(key []byte, operands [][]byte) ([]byte, error) {
-	if key[0] == indexPrefix {
+	switch key[0] {
+	case indexPrefix, dimensionPrefix, valuePrefix:
 		return latest(operands), nil
 	}
 	buckets := make([]bucket, len(operands))
