@@ -129,7 +129,7 @@ func TestDescribeAlarmsFilters(t *testing.T) {
 	_, err = c.DescribeAlarms(t.Context(), &sdk.DescribeAlarmsInput{AlarmNames: []string{"a"}, AlarmNamePrefix: aws.String("a")})
 	refused(t, err, "InvalidParameterCombination", "mutually exclusive")
 	_, err = c.DescribeAlarms(t.Context(), &sdk.DescribeAlarmsInput{ChildrenOfAlarmName: aws.String("a"), StateValue: types.StateValueOk})
-	refused(t, err, "InvalidParameterCombination", "ChildrenOfAlarmName")
+	refused(t, err, "ValidationError", "ChildrenOfAlarmName")
 }
 
 func TestRefusedAlarms(t *testing.T) {

@@ -31,7 +31,7 @@ func (s *Service) PutMetricAlarm(ctx context.Context, in *model.PutMetricAlarmIn
 	}
 	kept := *in
 	kept.Tags = nil
-	return &model.PutMetricAlarmOutput{}, s.changeOne(ctx, placeOf(ctx), *in.AlarmName, func(b *board) error {
+	return &model.PutMetricAlarmOutput{}, s.change(ctx, placeOf(ctx), nil, []string{*in.AlarmName}, func(b *board) error {
 		if old := b.alarms[*in.AlarmName]; old != nil && old.Composite != nil {
 			return invalid.Errorf("An alarm of type CompositeAlarm with the name %s exists already.", *in.AlarmName)
 		}

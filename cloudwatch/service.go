@@ -74,6 +74,9 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		db: c.DB, kv: kv.New(kv.Config{Dir: c.Dir, Log: c.Log, Merge: merge}), log: c.Log, now: c.Now, plan: c.Plan, act: c.Act, roleOf: c.RoleOf,
 		told: map[seriesID]struct{}{}, poked: make(chan struct{}, 1), queued: make(chan struct{}, 1), done: make(chan struct{}),
 	}
+	if err := s.completeDependencies(ctx); err != nil {
+		return nil, err
+	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	go func() {
