@@ -29,11 +29,11 @@ var migrations = []string{
 		account TEXT NOT NULL, name TEXT NOT NULL, modified INTEGER NOT NULL, body TEXT NOT NULL,
 		PRIMARY KEY (account, name)) WITHOUT ROWID`,
 	`CREATE TABLE cloudwatch_dependencies (
-		account TEXT NOT NULL, region TEXT NOT NULL, child TEXT NOT NULL, parent TEXT NOT NULL,
+		account TEXT NOT NULL, region TEXT NOT NULL, child TEXT NOT NULL, parent TEXT NOT NULL, rule INTEGER NOT NULL,
 		PRIMARY KEY (account, region, child, parent)) WITHOUT ROWID`,
 	`CREATE INDEX cloudwatch_dependencies_parent ON cloudwatch_dependencies (account, region, parent)`,
 	// Without a child: completeDependencies knows what the alarm depends on.
-	`INSERT INTO cloudwatch_dependencies SELECT account, region, '', name FROM cloudwatch_alarms WHERE json_type(document, '$.Composite') = 'object'`,
+	`INSERT INTO cloudwatch_dependencies SELECT account, region, '', name, 1 FROM cloudwatch_alarms WHERE json_type(document, '$.Composite') = 'object'`,
 	`CREATE INDEX cloudwatch_alarms_metric ON cloudwatch_alarms (
 		account, region, json_extract(document, '$.Metric.Namespace'), json_extract(document, '$.Metric.MetricName'))`,
 	`CREATE INDEX cloudwatch_history_alarm ON cloudwatch_history (account, region, alarm, at)`,

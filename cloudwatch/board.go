@@ -65,7 +65,7 @@ func (b *board) save(ctx context.Context, tx *stdsql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM cloudwatch_alarms WHERE account = ? AND region = ? AND name = ?`, b.Account, b.Region, name); err != nil {
 			return err
 		}
-		if err := writeDependencies(ctx, tx, b.place, name, nil); err != nil {
+		if err := forgetDependencies(ctx, tx, b.place, name); err != nil {
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ func (b *board) save(ctx context.Context, tx *stdsql.Tx) error {
 			return err
 		}
 		if b.fresh[name] {
-			if err := writeDependencies(ctx, tx, b.place, name, d.dependencies()); err != nil {
+			if err := writeDependencies(ctx, tx, d); err != nil {
 				return err
 			}
 		}

@@ -11,7 +11,7 @@ import (
 
 // PutCompositeAlarm makes or changes an alarm on the states of others. Its rule is decided at once.
 func (s *Service) PutCompositeAlarm(ctx context.Context, in *model.PutCompositeAlarmInput) (*model.PutCompositeAlarmOutput, error) {
-	if !printable(*in.AlarmName) {
+	if !validAlarmName(*in.AlarmName) {
 		return nil, invalid.Errorf("The value %s for parameter AlarmName is invalid.", *in.AlarmName)
 	}
 	if in.ActionConfiguration != nil {
@@ -46,8 +46,8 @@ func (s *Service) PutCompositeAlarm(ctx context.Context, in *model.PutCompositeA
 				return err
 			}
 		}
-		d := b.configure(*in.AlarmName, in.ActionsEnabled, tags)
-		d.Composite, b.fresh[d.Name] = &kept, true
+		d := b.configure(*in.AlarmName, in.ActionsEnabled, tags, func(d *alarmDocument) { d.Composite = &kept })
+		b.fresh[d.Name] = true
 		if d.suppressor() == "" {
 			d.Suppression, d.Acted = alarm.Suppression{}, d.State
 		}

@@ -3,6 +3,9 @@ package cloudwatch
 import (
 	"context"
 	stdsql "database/sql"
+	"errors"
+
+	model "drey/model/cloudwatch"
 )
 
 // load puts alarms on the board: those that are named, the composite alarms that depend on the moving ones, and what all of these depend
@@ -66,13 +69,35 @@ func dependents(ctx context.Context, tx *stdsql.Tx, p place, names []string) (pa
 	return parents, rows.Err()
 }
 
+func forgetDependencies(ctx context.Context, tx *stdsql.Tx, p place, parent string) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM cloudwatch_dependencies WHERE account = ? AND region = ? AND parent = ?`, p.Account, p.Region, parent)
+	return err
+}
+
+// maxRules is how many composite alarms may have an alarm in their rules (PutCompositeAlarm of the API reference).
+const maxRules = 150
+
 // writeDependencies replaces what is stored of those of an alarm.
-func writeDependencies(ctx context.Context, tx *stdsql.Tx, p place, parent string, names []string) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM cloudwatch_dependencies WHERE account = ? AND region = ? AND parent = ?`, p.Account, p.Region, parent); err != nil {
+func writeDependencies(ctx context.Context, tx *stdsql.Tx, d *alarmDocument) error {
+	if err := forgetDependencies(ctx, tx, d.place, d.Name); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO cloudwatch_dependencies SELECT ?, ?, value, ? FROM json_each(?)`, p.Account, p.Region, parent, jsonList(names))
-	return err
+	for rule, names := range map[bool][]string{true: d.children(), false: {d.suppressor()}} {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO cloudwatch_dependencies SELECT ?, ?, value, ?, ? FROM json_each(?) WHERE value <> '' ON CONFLICT DO UPDATE SET rule = MAX(rule, excluded.rule)`,
+			d.Account, d.Region, d.Name, rule, jsonList(names)); err != nil {
+			return err
+		}
+	}
+	var child string
+	err := tx.QueryRowContext(ctx, `SELECT child FROM cloudwatch_dependencies WHERE account = ? AND region = ? AND child IN (SELECT value FROM json_each(?)) AND rule
+		GROUP BY child HAVING COUNT(*) > ?`, d.Account, d.Region, jsonList(d.children()), maxRules).Scan(&child)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return model.LimitExceededFault.Errorf("The alarm %s is in the rules of %d composite alarms already.", child, maxRules)
 }
 
 // completeDependencies stores those of alarms that were put when none were stored.
@@ -83,7 +108,7 @@ func (s *Service) completeDependencies(ctx context.Context) error {
 			return err
 		}
 		for _, d := range all {
-			if err := writeDependencies(ctx, tx, d.place, d.Name, d.dependencies()); err != nil {
+			if err := writeDependencies(ctx, tx, d); err != nil {
 				return err
 			}
 		}

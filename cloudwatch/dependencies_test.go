@@ -2,11 +2,13 @@ package cloudwatch
 
 import (
 	stdsql "database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	model "drey/model/cloudwatch"
 )
@@ -126,6 +128,50 @@ func TestDependenciesAreCompleted(t *testing.T) {
 		return tx.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM cloudwatch_dependencies WHERE child = ''`).Scan(&left)
 	}); err != nil || left != 0 {
 		t.Errorf("%d are not known, %v", left, err)
+	}
+}
+
+// TestRulesOfAnAlarm: an alarm is in so many rules at most, and suppresses as many as one likes.
+func TestRulesOfAnAlarm(t *testing.T) {
+	s, _ := open(t, t.TempDir())
+	watch(t, s, 2)
+	for i := range maxRules + 1 {
+		if _, err := s.PutCompositeAlarm(request(t.Context()), &model.PutCompositeAlarmInput{AlarmName: new(fmt.Sprintf("s%d", i)), AlarmRule: new("FALSE"), ActionsSuppressor: new("m0"),
+			ActionsSuppressorWaitPeriod: new(int32(1)), ActionsSuppressorExtensionPeriod: new(int32(1))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range maxRules {
+		watch(t, s, 0, fmt.Sprintf("c%d=ALARM(m0)", i))
+	}
+	watch(t, s, 0, "c7=ALARM(m0) OR ALARM(m1)")
+	_, err := s.PutCompositeAlarm(request(t.Context()), &model.PutCompositeAlarmInput{AlarmName: new("more"), AlarmRule: new("ALARM(m1) AND ALARM(m0)")})
+	if !errors.Is(err, model.LimitExceededFault) {
+		t.Errorf("one rule more: %v", err)
+	}
+	if _, err := s.readAlarm(t.Context(), home, "more"); !errors.Is(err, errNoAlarm) {
+		t.Errorf("a refused alarm is there: %v", err)
+	}
+}
+
+// TestNamesOfAlarms: they may have any letters, and the history cuts none in two.
+func TestNamesOfAlarms(t *testing.T) {
+	s, _ := open(t, t.TempDir())
+	name := strings.Repeat("ü", 255)
+	watch(t, s, 1, name+"=ALARM(m0)", "over="+`ALARM("`+name+`")`)
+	setState(t, s, "m0", "ALARM")
+	if got := stateOf(t, s, "over"); got != "ALARM" {
+		t.Errorf("it is %s", got)
+	}
+	out, err := s.DescribeAlarmHistory(request(t.Context()), &model.DescribeAlarmHistoryInput{AlarmName: &name, AlarmTypes: []model.AlarmType{"CompositeAlarm"}, HistoryItemType: "ConfigurationUpdate"})
+	if err != nil || len(out.AlarmHistoryItems) != 1 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if sum := *out.AlarmHistoryItems[0].HistorySummary; !utf8.ValidString(sum) || len(sum) > maxSummary {
+		t.Errorf("%q", sum)
+	}
+	if _, err := s.DescribeAlarmHistory(request(t.Context()), &model.DescribeAlarmHistoryInput{StartDate: new(noon), EndDate: new(noon.Add(-1))}); !errors.Is(err, invalid) {
+		t.Errorf("an end before the start: %v", err)
 	}
 }
 

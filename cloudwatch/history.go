@@ -5,6 +5,7 @@ import (
 	stdsql "database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"drey/cloudwatch/alarm"
@@ -36,7 +37,7 @@ func (d *alarmDocument) item(at time.Time, what model.HistoryItemType, summary s
 		panic(err) // what this package made
 	}
 	if len(summary) > maxSummary {
-		summary = summary[:maxSummary]
+		summary = strings.ToValidUTF8(summary[:maxSummary], "")
 	}
 	if len(text) > maxHistoryData {
 		text = []byte(`{"version":"1.0"}`)
@@ -91,7 +92,7 @@ func (s *Service) DescribeAlarmHistory(ctx context.Context, in *model.DescribeAl
 		return nil, badValue.Errorf("The parameter AlarmContributorId is not supported: alarms of this server have no contributors.")
 	}
 	if in.StartDate != nil && in.EndDate != nil && in.StartDate.After(*in.EndDate) {
-		return nil, badValue.Errorf("The parameter StartDate must not be after the parameter EndDate.")
+		return nil, invalid.Errorf("The parameter StartDate must not be after the parameter EndDate.")
 	}
 	statement, args, err := historyQuery(placeOf(ctx), in, s.now())
 	if err != nil {
