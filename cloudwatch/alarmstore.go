@@ -144,12 +144,7 @@ func (s *Service) readAlarms(ctx context.Context) (all []*alarmDocument, err err
 	return all, err
 }
 
-// readNamed gives the documents of those alarms that exist, by name.
-func (s *Service) readNamed(ctx context.Context, p place, names []string) (found []*alarmDocument, err error) {
-	err = s.db.Read(ctx, func(tx *stdsql.Tx) error { found, err = scanNamed(ctx, tx, p, names); return err })
-	return found, err
-}
-
+// scanNamed gives the documents of those alarms that exist, by name.
 func scanNamed(ctx context.Context, tx *stdsql.Tx, p place, names []string) ([]*alarmDocument, error) {
 	return scanAlarms(ctx, tx, `SELECT document FROM cloudwatch_alarms WHERE account = ? AND region = ? AND name IN (SELECT value FROM json_each(?)) ORDER BY name`, p.Account, p.Region, jsonList(names))
 }

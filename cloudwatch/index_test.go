@@ -37,10 +37,15 @@ func shops() (all []series) {
 	return all
 }
 
-func putSeries(t *testing.T, s *Service, list []series, at time.Time) {
+func putSeries(t *testing.T, s *Service, list []series, now time.Time) {
 	t.Helper()
+	data := map[[2]string][]Datum{} // by region and namespace
 	for _, of := range list {
-		if err := s.Put(t.Context(), of.account, of.region, of.namespace, []Datum{{Name: of.name, Dimensions: of.dimensions, Time: at, Value: 1}}); err != nil {
+		at := [2]string{of.region, of.namespace}
+		data[at] = append(data[at], Datum{Name: of.name, Dimensions: of.dimensions, Time: now, Value: 1})
+	}
+	for at, list := range data {
+		if err := s.Put(t.Context(), "123456789012", at[0], at[1], list); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -56,7 +56,7 @@ func (q *Query) Lead() *Lead {
 	var best *Lead
 	for _, leaves := range required(q.terms) {
 		l := &Lead{leaves: leaves}
-		if q.schema != nil && len(q.schema) > 1 {
+		if len(q.schema) > 1 {
 			l.schema = q.schema[1:]
 		}
 		if best == nil || l.rank() < best.rank() || l.rank() == best.rank() && l.length() > best.length() {
