@@ -129,7 +129,7 @@ func TestDescribeAlarmsFilters(t *testing.T) {
 	_, err = c.DescribeAlarms(t.Context(), &sdk.DescribeAlarmsInput{AlarmNames: []string{"a"}, AlarmNamePrefix: aws.String("a")})
 	refused(t, err, "InvalidParameterCombination", "mutually exclusive")
 	_, err = c.DescribeAlarms(t.Context(), &sdk.DescribeAlarmsInput{ChildrenOfAlarmName: aws.String("a"), StateValue: types.StateValueOk})
-	refused(t, err, "InvalidParameterCombination", "ChildrenOfAlarmName")
+	refused(t, err, "ValidationError", "ChildrenOfAlarmName")
 }
 
 func TestRefusedAlarms(t *testing.T) {
@@ -142,7 +142,7 @@ func TestRefusedAlarms(t *testing.T) {
 		change     func(*sdk.PutMetricAlarmInput)
 		code, want string
 	}{
-		"Name":        {func(in *sdk.PutMetricAlarmInput) { in.AlarmName = aws.String("ü") }, "ValidationError", "AlarmName"},
+		"Name":        {func(in *sdk.PutMetricAlarmInput) { in.AlarmName = aws.String("a\tb") }, "ValidationError", "AlarmName"},
 		"MetricName":  {func(in *sdk.PutMetricAlarmInput) { in.MetricName = nil }, "MissingParameter", "MetricName"},
 		"Namespace":   {func(in *sdk.PutMetricAlarmInput) { in.Namespace = nil }, "MissingParameter", "Namespace"},
 		"NoPeriod":    {func(in *sdk.PutMetricAlarmInput) { in.Period = nil }, "MissingParameter", "Period"},
@@ -175,6 +175,8 @@ func TestRefusedAlarms(t *testing.T) {
 		"Tag": {func(in *sdk.PutMetricAlarmInput) {
 			in.Tags = []types.Tag{{Key: aws.String("aws:x"), Value: aws.String("")}}
 		}, "InvalidParameterValue", "aws:"},
+
+		"Dimension": {func(in *sdk.PutMetricAlarmInput) { in.Dimensions = append(in.Dimensions, in.Dimensions[0]) }, "InvalidParameterValue", "given twice"},
 
 		"MathAndMetric": {math(func(in *sdk.PutMetricAlarmInput) { in.MetricName = aws.String("x") }), "InvalidParameterCombination", "mutually exclusive"},
 		"NothingShown":  {math(func(in *sdk.PutMetricAlarmInput) { in.Metrics[0].ReturnData = aws.Bool(false) }), "ValidationError", "Exactly one element"},

@@ -28,6 +28,15 @@ var migrations = []string{
 	`CREATE TABLE cloudwatch_dashboards (
 		account TEXT NOT NULL, name TEXT NOT NULL, modified INTEGER NOT NULL, body TEXT NOT NULL,
 		PRIMARY KEY (account, name)) WITHOUT ROWID`,
+	`CREATE TABLE cloudwatch_dependencies (
+		account TEXT NOT NULL, region TEXT NOT NULL, child TEXT NOT NULL, parent TEXT NOT NULL, rule INTEGER NOT NULL,
+		PRIMARY KEY (account, region, child, parent)) WITHOUT ROWID`,
+	`CREATE INDEX cloudwatch_dependencies_parent ON cloudwatch_dependencies (account, region, parent)`,
+	// Without a child: completeDependencies knows what the alarm depends on.
+	`INSERT INTO cloudwatch_dependencies SELECT account, region, '', name, 1 FROM cloudwatch_alarms WHERE json_type(document, '$.Composite') = 'object'`,
+	`CREATE INDEX cloudwatch_alarms_metric ON cloudwatch_alarms (
+		account, region, json_extract(document, '$.Metric.Namespace'), json_extract(document, '$.Metric.MetricName'))`,
+	`CREATE INDEX cloudwatch_history_alarm ON cloudwatch_history (account, region, alarm, at)`,
 }
 
 // place is whose alarms, and where.
@@ -126,30 +135,55 @@ func (d *alarmDocument) children() []string {
 	return names
 }
 
-// readAlarms gives documents by name; a zero place = all.
-func (s *Service) readAlarms(ctx context.Context, p place) (all []*alarmDocument, err error) {
-	err = s.db.Read(ctx, func(tx *stdsql.Tx) error { all, err = scanAlarms(ctx, tx, p); return err })
+// readAlarms gives the documents of all alarms of all places.
+func (s *Service) readAlarms(ctx context.Context) (all []*alarmDocument, err error) {
+	err = s.db.Read(ctx, func(tx *stdsql.Tx) error {
+		all, err = scanAlarms(ctx, tx, `SELECT document FROM cloudwatch_alarms ORDER BY account, region, name`)
+		return err
+	})
 	return all, err
 }
 
-func scanAlarms(ctx context.Context, tx *stdsql.Tx, p place) (all []*alarmDocument, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT document FROM cloudwatch_alarms WHERE ? = '' OR account = ? AND region = ? ORDER BY account, region, name`, p.Account, p.Account, p.Region)
+// scanNamed gives the documents of those alarms that exist, by name.
+func scanNamed(ctx context.Context, tx *stdsql.Tx, p place, names []string) ([]*alarmDocument, error) {
+	return scanAlarms(ctx, tx, `SELECT document FROM cloudwatch_alarms WHERE account = ? AND region = ? AND name IN (SELECT value FROM json_each(?)) ORDER BY name`, p.Account, p.Region, jsonList(names))
+}
+
+func jsonList[T ~string](names []T) string {
+	text, err := json.Marshal(names)
 	if err != nil {
-		return nil, err
+		panic(err) // strings
+	}
+	return string(text)
+}
+
+// scanAlarms gives the documents that a statement selects.
+func scanAlarms(ctx context.Context, tx *stdsql.Tx, statement string, args ...any) (all []*alarmDocument, err error) {
+	err = eachAlarm(ctx, tx, func(d *alarmDocument) bool { all = append(all, d); return true }, statement, args...)
+	return all, err
+}
+
+// eachAlarm calls fn for the documents that a statement selects, until it wants no more.
+func eachAlarm(ctx context.Context, tx *stdsql.Tx, fn func(*alarmDocument) bool, statement string, args ...any) error {
+	rows, err := tx.QueryContext(ctx, statement, args...)
+	if err != nil {
+		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var text string
 		if err := rows.Scan(&text); err != nil {
-			return nil, err
+			return err
 		}
 		d := &alarmDocument{}
 		if err := json.Unmarshal([]byte(text), d); err != nil {
-			return nil, fmt.Errorf("a stored alarm: %w", err)
+			return fmt.Errorf("a stored alarm: %w", err)
 		}
-		all = append(all, d)
+		if !fn(d) {
+			return nil
+		}
 	}
-	return all, rows.Err()
+	return rows.Err()
 }
 
 func writeAlarm(ctx context.Context, tx *stdsql.Tx, d *alarmDocument) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	stdsql "database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,7 +12,7 @@ import (
 	"drey/cloudwatch/alarm"
 )
 
-// board is the alarms of one place while some of them change. What changes, the items of the history and the actions that
+// board is alarms of one place while some of them change, with all that depend on them, and what those depend on. What changes, the items of the history and the actions that
 // follow are stored at once, so that a crash loses none and doubles none of them.
 type board struct {
 	place
@@ -27,33 +26,15 @@ type board struct {
 	queued  []queuedAction
 }
 
-// change lets fn change the alarms of a place, brings the composite ones up to date, and stores all of it.
-func (s *Service) change(ctx context.Context, p place, fn func(*board) error) error {
-	return s.changeSome(ctx, p, scanAlarms, fn)
-}
-
-// changeOne is for a change of one alarm that leaves its state: no other alarm is on the board, and none has to be.
-func (s *Service) changeOne(ctx context.Context, p place, name string, fn func(*board) error) error {
-	return s.changeSome(ctx, p, func(ctx context.Context, tx *stdsql.Tx, p place) ([]*alarmDocument, error) {
-		d, err := scanAlarm(ctx, tx, p, name)
-		if errors.Is(err, errNoAlarm) {
-			return nil, nil
-		}
-		return []*alarmDocument{d}, err
-	}, fn)
-}
-
-func (s *Service) changeSome(ctx context.Context, p place, scan func(context.Context, *stdsql.Tx, place) ([]*alarmDocument, error), fn func(*board) error) error {
+// change lets fn change alarms of a place, brings the composite ones up to date, and stores all of it. moving are those whose state may
+// change; reading are others that fn looks at, or changes but for their state.
+func (s *Service) change(ctx context.Context, p place, moving, reading []string, fn func(*board) error) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	b := &board{place: p, now: s.now(), alarms: map[string]*alarmDocument{}, dirty: map[string]bool{}, gone: map[string]bool{}, moved: map[string]bool{}, fresh: map[string]bool{}}
 	err := s.db.Write(ctx, func(tx *stdsql.Tx) error {
-		found, err := scan(ctx, tx, p)
-		if err != nil {
+		if err := b.load(ctx, tx, moving, reading); err != nil {
 			return err
-		}
-		for _, d := range found {
-			b.alarms[d.Name] = d
 		}
 		if err := fn(b); err != nil {
 			return err
@@ -84,10 +65,20 @@ func (b *board) save(ctx context.Context, tx *stdsql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM cloudwatch_alarms WHERE account = ? AND region = ? AND name = ?`, b.Account, b.Region, name); err != nil {
 			return err
 		}
+		if err := forgetDependencies(ctx, tx, b.place, name); err != nil {
+			return err
+		}
 	}
 	for name := range b.dirty {
-		if d := b.alarms[name]; d != nil {
-			if err := writeAlarm(ctx, tx, d); err != nil {
+		d := b.alarms[name]
+		if d == nil {
+			continue
+		}
+		if err := writeAlarm(ctx, tx, d); err != nil {
+			return err
+		}
+		if b.fresh[name] {
+			if err := writeDependencies(ctx, tx, d); err != nil {
 				return err
 			}
 		}

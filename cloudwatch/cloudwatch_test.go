@@ -385,7 +385,7 @@ func TestListMetrics(t *testing.T) {
 		"Namespace":      {model.ListMetricsInput{Namespace: new("AWS/KinesisAnalytics")}, "[AWS/KinesisAnalytics/uptime]"},
 		"Name":           {model.ListMetricsInput{MetricName: new("ordersLate")}, "[Shop/ordersLate]"},
 		"NamespaceName":  {model.ListMetricsInput{Namespace: new("Shop"), MetricName: new("orders")}, "[Shop/orders Shop/orders,App=a,Region=us Shop/orders,Region=eu]"},
-		"Dimension":      {model.ListMetricsInput{Dimensions: []model.DimensionFilter{{Name: new("Region")}}}, "[Shop/orders,App=a,Region=us Shop/orders,Region=eu]"},
+		"Dimension":      {model.ListMetricsInput{Dimensions: []model.DimensionFilter{{Name: new("Region")}}}, "[Shop/orders,Region=eu Shop/orders,App=a,Region=us]"},
 		"DimensionValue": {model.ListMetricsInput{Dimensions: []model.DimensionFilter{{Name: new("Region"), Value: new("eu")}}}, "[Shop/orders,Region=eu]"},
 		"Foreign":        {model.ListMetricsInput{OwningAccount: new("999999999999")}, "[]"},
 	} {

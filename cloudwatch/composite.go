@@ -2,6 +2,7 @@ package cloudwatch
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"drey/cloudwatch/alarm"
@@ -10,7 +11,7 @@ import (
 
 // PutCompositeAlarm makes or changes an alarm on the states of others. Its rule is decided at once.
 func (s *Service) PutCompositeAlarm(ctx context.Context, in *model.PutCompositeAlarmInput) (*model.PutCompositeAlarmOutput, error) {
-	if !printable(*in.AlarmName) {
+	if !validAlarmName(*in.AlarmName) {
 		return nil, invalid.Errorf("The value %s for parameter AlarmName is invalid.", *in.AlarmName)
 	}
 	if in.ActionConfiguration != nil {
@@ -32,7 +33,8 @@ func (s *Service) PutCompositeAlarm(ctx context.Context, in *model.PutCompositeA
 	}
 	kept := *in
 	kept.Tags = nil
-	return &model.PutCompositeAlarmOutput{}, s.change(ctx, placeOf(ctx), func(b *board) error {
+	d := alarmDocument{place: placeOf(ctx), Composite: &kept}
+	return &model.PutCompositeAlarmOutput{}, s.change(ctx, d.place, []string{*in.AlarmName}, d.dependencies(), func(b *board) error {
 		if old := b.alarms[*in.AlarmName]; old != nil && old.Composite == nil {
 			return invalid.Errorf("An alarm of type MetricAlarm with the name %s exists already.", *in.AlarmName)
 		}
@@ -44,8 +46,8 @@ func (s *Service) PutCompositeAlarm(ctx context.Context, in *model.PutCompositeA
 				return err
 			}
 		}
-		d := b.configure(*in.AlarmName, in.ActionsEnabled, tags)
-		d.Composite, b.fresh[d.Name] = &kept, true
+		d := b.configure(*in.AlarmName, in.ActionsEnabled, tags, func(d *alarmDocument) { d.Composite = &kept })
+		b.fresh[d.Name] = true
 		if d.suppressor() == "" {
 			d.Suppression, d.Acted = alarm.Suppression{}, d.State
 		}
@@ -79,10 +81,10 @@ func (b *board) mustExist(where string, alarms ...string) error {
 	return nil
 }
 
-// parents are the composite alarms that depend on an alarm: by their rule, or for the suppression of their actions.
+// parents are the composite alarms on the board that depend on an alarm: by their rule, or for the suppression of their actions.
 func (b *board) parents(name string) (parents []string) {
 	for _, d := range b.alarms {
-		if d.dependsOn(name) {
+		if slices.Contains(d.dependencies(), name) {
 			parents = append(parents, d.Name)
 		}
 	}

@@ -1,6 +1,7 @@
 package cloudwatch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -244,32 +245,28 @@ func (e *scope) Search(text, statName string, period int64) (math.Array, error) 
 	return out, nil
 }
 
+// find gives the metrics of a search in the order of the index. Which of them, if there are more than it may give, depends on what leads to
+// them.
 func (d *dataset) find(q *search.Query) (found []series, err error) {
-	parts := []string{d.account, d.region}
-	if n := q.Namespace(); n != "" {
-		parts = append(parts, n)
-	}
-	low := indexKey(parts...)
-	oldest := d.now.Add(-listed - noteEvery).Unix()
-	err = d.service.kv.Scan(d.ctx, low, after(low), func(key, value []byte) error {
-		if decodeTime(value) < oldest {
+	t := target{account: d.account, region: d.region, namespace: q.Namespace(), possible: q.Possible, oldest: d.now.Add(-listed - noteEvery).Unix()}
+	seen := map[seriesID]bool{}
+	take := func(_ []byte, of series) error {
+		if !q.Matches(of.searched()) || seen[of.id()] {
 			return nil
 		}
-		of, err := decodeSeries(key)
-		if err != nil {
-			return err
-		}
-		if !q.Matches(of.searched()) {
-			return nil
-		}
+		seen[of.id()] = true
 		if len(found) == maxSearched {
 			d.exceeded = true
 			return kv.ErrStop
 		}
 		found = append(found, of)
 		return nil
-	})
-	return found, err
+	}
+	if err := d.service.follow(d.ctx, t, q.Lead(), take); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(found, func(a, b series) int { return bytes.Compare(a.key(), b.key()) })
+	return found, nil
 }
 
 func (s series) searched() search.Metric {

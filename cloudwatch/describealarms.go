@@ -2,8 +2,8 @@ package cloudwatch
 
 import (
 	"context"
+	stdsql "database/sql"
 	"encoding/base64"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -20,52 +20,99 @@ func pageLimit(limit *int32) int {
 	return int(*limit)
 }
 
-// A page token says how many were seen.
-func encodePage(n int) *string {
-	return new(base64.URLEncoding.EncodeToString(fmt.Appendf(nil, "after %d", n)))
+// encodePage makes a page token of where the page ends, and decodePage reads it; "" = there was no page before.
+func encodePage(last string) *string {
+	return new(base64.URLEncoding.EncodeToString([]byte("after " + last)))
 }
 
-func decodePage(token *string) (n int, err error) {
+func decodePage(token *string) (last string, err error) {
 	if token == nil {
-		return 0, nil
+		return "", nil
 	}
 	text, err := base64.URLEncoding.DecodeString(*token)
-	if err == nil {
-		_, err = fmt.Sscanf(string(text), "after %d", &n)
+	last, ok := strings.CutPrefix(string(text), "after ")
+	if err != nil || !ok || last == "" {
+		return "", badPage
 	}
-	if err != nil || n < 0 {
-		return 0, model.InvalidNextToken.Errorf("The value for parameter NextToken is invalid.")
-	}
-	return n, nil
+	return last, nil
 }
+
+var badPage = model.InvalidNextToken.Errorf("The value for parameter NextToken is invalid.")
 
 // DescribeAlarms lists alarms by name, metric alarms alone unless others are asked for.
 func (s *Service) DescribeAlarms(ctx context.Context, in *model.DescribeAlarmsInput) (*model.DescribeAlarmsOutput, error) {
 	if err := checkDescribe(in); err != nil {
 		return nil, err
 	}
-	seen, err := decodePage(in.NextToken)
+	last, err := decodePage(in.NextToken)
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.readAlarms(ctx, placeOf(ctx))
-	if err != nil {
-		return nil, err
-	}
-	chosen := slices.DeleteFunc(slices.Clone(all), func(d *alarmDocument) bool { return !described(in, d, all) })
 	out := &model.DescribeAlarmsOutput{CompositeAlarms: []model.CompositeAlarm{}, MetricAlarms: []model.MetricAlarm{}}
-	chosen = chosen[min(seen, len(chosen)):]
-	if limit := pageLimit(in.MaxRecords); len(chosen) > limit {
-		chosen, out.NextToken = chosen[:limit], encodePage(seen+limit)
-	}
-	for _, d := range chosen {
-		if d.Composite != nil {
+	limit, n := pageLimit(in.MaxRecords), 0
+	err = s.eachDescribed(ctx, in, last, func(d *alarmDocument) bool {
+		if n++; n > limit {
+			out.NextToken = encodePage(last)
+			return false
+		}
+		last = d.Name
+		switch {
+		case in.ParentsOfAlarmName != nil:
+			out.CompositeAlarms = append(out.CompositeAlarms, model.CompositeAlarm{AlarmName: &d.Name, AlarmArn: new(d.arn())})
+		case d.Composite != nil && in.ChildrenOfAlarmName != nil:
+			out.CompositeAlarms = append(out.CompositeAlarms, model.CompositeAlarm{AlarmName: &d.Name, AlarmArn: new(d.arn()), StateValue: model.StateValue(d.State), StateUpdatedTimestamp: new(moment(d.StateUpdated))})
+		case in.ChildrenOfAlarmName != nil:
+			out.MetricAlarms = append(out.MetricAlarms, model.MetricAlarm{AlarmName: &d.Name, AlarmArn: new(d.arn()), StateValue: model.StateValue(d.State), StateUpdatedTimestamp: new(moment(d.StateUpdated))})
+		case d.Composite != nil:
 			out.CompositeAlarms = append(out.CompositeAlarms, d.composite())
-		} else {
+		default:
 			out.MetricAlarms = append(out.MetricAlarms, d.metric())
 		}
+		return true
+	})
+	return out, err
+}
+
+// eachDescribed gives the alarms that the request asks for, by name and behind a name, until fn wants no more.
+func (s *Service) eachDescribed(ctx context.Context, in *model.DescribeAlarmsInput, last string, fn func(*alarmDocument) bool) error {
+	p := placeOf(ctx)
+	chosen := func(d *alarmDocument) bool { return d.Name <= last || !described(in, d) || fn(d) }
+	return s.db.Read(ctx, func(tx *stdsql.Tx) error {
+		if in.AlarmNames == nil && in.ChildrenOfAlarmName == nil && in.ParentsOfAlarmName == nil {
+			prefix := deref(in.AlarmNamePrefix)
+			return eachAlarm(ctx, tx, func(d *alarmDocument) bool { return strings.HasPrefix(d.Name, prefix) && chosen(d) },
+				`SELECT document FROM cloudwatch_alarms WHERE account = ? AND region = ? AND name >= ? ORDER BY name`, p.Account, p.Region, max(prefix, last))
+		}
+		names, err := namesDescribed(ctx, tx, p, in)
+		if err != nil {
+			return err
+		}
+		found, err := scanNamed(ctx, tx, p, names)
+		if err != nil {
+			return err
+		}
+		for _, d := range found {
+			if !chosen(d) {
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
+// namesDescribed are those of the request, of the alarms in the rule of a composite alarm, or of what depends on an alarm.
+func namesDescribed(ctx context.Context, tx *stdsql.Tx, p place, in *model.DescribeAlarmsInput) ([]string, error) {
+	switch {
+	case in.ParentsOfAlarmName != nil:
+		return dependents(ctx, tx, p, []string{*in.ParentsOfAlarmName})
+	case in.ChildrenOfAlarmName == nil:
+		return in.AlarmNames, nil
 	}
-	return out, nil
+	parents, err := scanNamed(ctx, tx, p, []string{*in.ChildrenOfAlarmName})
+	if err != nil || len(parents) == 0 {
+		return nil, err
+	}
+	return parents[0].children(), nil
 }
 
 func checkDescribe(in *model.DescribeAlarmsInput) error {
@@ -74,17 +121,15 @@ func checkDescribe(in *model.DescribeAlarmsInput) error {
 	}
 	related := in.ChildrenOfAlarmName != nil || in.ParentsOfAlarmName != nil
 	if related && (in.AlarmNames != nil || in.AlarmNamePrefix != nil || in.StateValue != "" || in.ActionPrefix != nil || in.AlarmTypes != nil || in.ChildrenOfAlarmName != nil && in.ParentsOfAlarmName != nil) {
-		return badCombination.Errorf("ChildrenOfAlarmName and ParentsOfAlarmName cannot be combined with other parameters but MaxRecords and NextToken.")
+		return invalid.Errorf("ChildrenOfAlarmName and ParentsOfAlarmName cannot be combined with other parameters but MaxRecords and NextToken.")
 	}
 	return nil
 }
 
-// described tells whether the request asks for the alarm. all are those of the place.
-func described(in *model.DescribeAlarmsInput, d *alarmDocument, all []*alarmDocument) bool {
+// described tells whether the request asks for an alarm that has one of its names or its prefix.
+func described(in *model.DescribeAlarmsInput, d *alarmDocument) bool {
 	if in.ChildrenOfAlarmName != nil {
-		return slices.ContainsFunc(all, func(p *alarmDocument) bool {
-			return p.Name == *in.ChildrenOfAlarmName && slices.Contains(p.children(), d.Name)
-		})
+		return true
 	}
 	if in.ParentsOfAlarmName != nil {
 		return slices.Contains(d.children(), *in.ParentsOfAlarmName)
@@ -93,11 +138,7 @@ func described(in *model.DescribeAlarmsInput, d *alarmDocument, all []*alarmDocu
 	if len(types) == 0 {
 		types = []model.AlarmType{model.AlarmTypeMetricAlarm}
 	}
-	switch {
-	case !slices.Contains(types, d.kind()),
-		in.AlarmNames != nil && !slices.Contains(in.AlarmNames, d.Name),
-		!strings.HasPrefix(d.Name, deref(in.AlarmNamePrefix)),
-		in.StateValue != "" && string(in.StateValue) != string(d.State):
+	if !slices.Contains(types, d.kind()) || in.StateValue != "" && string(in.StateValue) != string(d.State) {
 		return false
 	}
 	if in.ActionPrefix == nil {
@@ -152,7 +193,13 @@ func listOf[T any](list []T) []T {
 
 // DescribeAlarmsForMetric lists the alarms on a metric itself; those on expressions it does not find, as on AWS.
 func (s *Service) DescribeAlarmsForMetric(ctx context.Context, in *model.DescribeAlarmsForMetricInput) (*model.DescribeAlarmsForMetricOutput, error) {
-	all, err := s.readAlarms(ctx, placeOf(ctx))
+	p := placeOf(ctx)
+	var all []*alarmDocument
+	err := s.db.Read(ctx, func(tx *stdsql.Tx) (err error) {
+		all, err = scanAlarms(ctx, tx, `SELECT document FROM cloudwatch_alarms INDEXED BY cloudwatch_alarms_metric WHERE account = ? AND region = ?
+			AND json_extract(document, '$.Metric.Namespace') = ? AND json_extract(document, '$.Metric.MetricName') = ? ORDER BY name`, p.Account, p.Region, *in.Namespace, *in.MetricName)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -161,8 +208,7 @@ func (s *Service) DescribeAlarmsForMetric(ctx context.Context, in *model.Describ
 	for _, d := range all {
 		m := d.Metric
 		switch {
-		case m == nil || m.MetricName == nil,
-			newSeries("", "", *m.Namespace, *m.MetricName, dimensionsOf(m.Dimensions)).id() != wanted,
+		case newSeries("", "", *m.Namespace, *m.MetricName, dimensionsOf(m.Dimensions)).id() != wanted,
 			in.Statistic != "" && in.Statistic != m.Statistic,
 			in.ExtendedStatistic != nil && *in.ExtendedStatistic != deref(m.ExtendedStatistic),
 			in.Period != nil && *in.Period != *m.Period,

@@ -115,7 +115,7 @@ func (s *Service) run(ctx context.Context) {
 			cleaned = s.now()
 			s.report(ctx, "forget the history of alarms", s.forgetHistory(ctx))
 		}
-		all, err := s.readAlarms(ctx, place{})
+		all, err := s.readAlarms(ctx)
 		s.report(ctx, "read alarms", err)
 		if due = next(all, s.now()); due.IsZero() {
 			due = s.now().Add(day) // there is nothing to decide, unless something changes
@@ -179,41 +179,53 @@ func (s *Service) poke() {
 // evaluate decides every metric alarm for which a new interval has ended since last, and moves suppressions on whose time
 // is over. A failure of one alarm does not keep others from being decided.
 func (s *Service) evaluate(ctx context.Context, last, now time.Time) error {
-	all, err := s.readAlarms(ctx, place{})
+	all, err := s.readAlarms(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	changed := map[place]map[*alarmDocument]alarm.Verdict{}
+	changed := map[place][]decided{}
 	for _, d := range all {
 		over := d.Suppression.By != alarm.ByAlarm && !d.Suppression.Until.IsZero() && !now.Before(d.Suppression.Until)
-		var v alarm.Verdict
-		moved := false
+		is := decided{alarmDocument: d}
 		if d.Metric != nil && isDue(d.Metric, last, now) {
-			var err error
-			if v, moved, err = s.decide(ctx, d, now); err != nil {
+			v, ok, err := s.decide(ctx, d, now)
+			if err != nil {
 				errs = append(errs, fmt.Errorf("alarm %s: %w", d.arn(), err))
 			}
-			moved = moved && v.State != d.State
+			is.verdict, is.moved = v, ok && v.State != d.State
 		}
-		if (moved || over) && changed[d.place] == nil {
-			changed[d.place] = map[*alarmDocument]alarm.Verdict{}
-		}
-		if moved {
-			changed[d.place][d] = v
+		if is.moved || over {
+			changed[d.place] = append(changed[d.place], is)
 		}
 	}
-	for p, verdicts := range changed {
-		errs = append(errs, s.change(ctx, p, func(b *board) error {
-			for was, v := range verdicts {
-				if d := b.alarms[was.Name]; d != nil && d.Updated.Equal(was.Updated) && d.StateUpdated.Equal(was.StateUpdated) {
-					b.transition(d, v)
-				}
-			}
-			return nil
-		}))
+	for p, list := range changed {
+		errs = append(errs, s.apply(ctx, p, list))
 	}
 	return errors.Join(errs...)
+}
+
+// decided is an alarm as it was when it was decided, or when its suppression was over.
+type decided struct {
+	*alarmDocument
+	verdict alarm.Verdict
+	moved   bool // to the state of the verdict
+}
+
+// apply changes alarms as they were decided, but for those that have changed since.
+func (s *Service) apply(ctx context.Context, p place, list []decided) error {
+	var names []string
+	for _, d := range list {
+		names = append(names, d.Name)
+	}
+	return s.change(ctx, p, names, nil, func(b *board) error {
+		for _, was := range list {
+			if d := b.alarms[was.Name]; was.moved && d != nil && d.Updated.Equal(was.Updated) && d.StateUpdated.Equal(was.StateUpdated) {
+				b.transition(d, was.verdict)
+			}
+		}
+		return nil
+	})
 }
 
 func isDue(m *model.PutMetricAlarmInput, last, now time.Time) bool {

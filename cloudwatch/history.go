@@ -5,7 +5,7 @@ import (
 	stdsql "database/sql"
 	"encoding/json"
 	"fmt"
-	"slices"
+	"strings"
 	"time"
 
 	"drey/cloudwatch/alarm"
@@ -37,7 +37,7 @@ func (d *alarmDocument) item(at time.Time, what model.HistoryItemType, summary s
 		panic(err) // what this package made
 	}
 	if len(summary) > maxSummary {
-		summary = summary[:maxSummary]
+		summary = strings.ToValidUTF8(summary[:maxSummary], "")
 	}
 	if len(text) > maxHistoryData {
 		text = []byte(`{"version":"1.0"}`)
@@ -85,48 +85,37 @@ func (h historyItem) insert(ctx context.Context, tx *stdsql.Tx) error {
 	return err
 }
 
-// DescribeAlarmHistory gives what happened to alarms, also to those that were deleted.
+// DescribeAlarmHistory gives what happened to alarms, also to those that were deleted. Items of one time stay in the order in which they were
+// written, or in the opposite one.
 func (s *Service) DescribeAlarmHistory(ctx context.Context, in *model.DescribeAlarmHistoryInput) (*model.DescribeAlarmHistoryOutput, error) {
 	if in.AlarmContributorId != nil {
 		return nil, badValue.Errorf("The parameter AlarmContributorId is not supported: alarms of this server have no contributors.")
 	}
-	seen, err := decodePage(in.NextToken)
+	if in.StartDate != nil && in.EndDate != nil && in.StartDate.After(*in.EndDate) {
+		return nil, invalid.Errorf("The parameter StartDate must not be after the parameter EndDate.")
+	}
+	statement, args, err := historyQuery(placeOf(ctx), in, s.now())
 	if err != nil {
 		return nil, err
 	}
-	limit := pageLimit(in.MaxRecords)
-	types := in.AlarmTypes
-	if len(types) == 0 {
-		types = []model.AlarmType{model.AlarmTypeMetricAlarm}
-	}
-	p, order := placeOf(ctx), "DESC"
-	if in.ScanBy == model.ScanByTimestampAscending {
-		order = "ASC"
-	}
 	out := &model.DescribeAlarmHistoryOutput{AlarmHistoryItems: []model.AlarmHistoryItem{}}
+	limit, last := pageLimit(in.MaxRecords), ""
 	err = s.db.Read(ctx, func(tx *stdsql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `SELECT alarm, kind, at, type, summary, data FROM cloudwatch_history
-			WHERE account = ? AND region = ? AND at >= ? AND at <= ? AND (? = '' OR alarm = ?) AND (? = '' OR type = ?) ORDER BY at `+order+`, id `+order,
-			p.Account, p.Region, millis(in.StartDate, s.now().Add(-historyKept)), millis(in.EndDate, s.now().Add(day)), deref(in.AlarmName), deref(in.AlarmName), string(in.HistoryItemType), string(in.HistoryItemType))
+		rows, err := tx.QueryContext(ctx, statement, append(args, limit+1)...)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
-		for n := 0; rows.Next(); {
-			item, err := scanHistory(rows.Scan)
+		for rows.Next() {
+			if len(out.AlarmHistoryItems) == limit {
+				out.NextToken = encodePage(last)
+				return nil
+			}
+			item, id, err := scanHistory(rows.Scan)
 			if err != nil {
 				return err
 			}
-			if !slices.Contains(types, item.AlarmType) {
-				continue
-			}
-			if n++; n <= seen {
-				continue
-			}
-			if len(out.AlarmHistoryItems) == limit {
-				out.NextToken = encodePage(n - 1)
-				return nil
-			}
+			last = fmt.Sprintf("%d/%d", item.Timestamp.UnixMilli(), id)
 			out.AlarmHistoryItems = append(out.AlarmHistoryItems, item)
 		}
 		return rows.Err()
@@ -134,13 +123,45 @@ func (s *Service) DescribeAlarmHistory(ctx context.Context, in *model.DescribeAl
 	return out, err
 }
 
-func scanHistory(scan func(...any) error) (model.AlarmHistoryItem, error) {
+// historyQuery selects the items of a page.
+func historyQuery(p place, in *model.DescribeAlarmHistoryInput, now time.Time) (statement string, args []any, err error) {
+	types := in.AlarmTypes
+	if len(types) == 0 {
+		types = []model.AlarmType{model.AlarmTypeMetricAlarm}
+	}
+	statement = `SELECT id, alarm, kind, at, type, summary, data FROM cloudwatch_history WHERE account = ? AND region = ? AND at >= ? AND at <= ? AND kind IN (SELECT value FROM json_each(?))`
+	args = []any{p.Account, p.Region, millis(in.StartDate, now.Add(-historyKept)), millis(in.EndDate, now.Add(day)), jsonList(types)}
+	if in.AlarmName != nil {
+		statement, args = statement+` AND alarm = ?`, append(args, *in.AlarmName)
+	}
+	if in.HistoryItemType != "" {
+		statement, args = statement+` AND type = ?`, append(args, string(in.HistoryItemType))
+	}
+	order, behind := "DESC", "<"
+	if in.ScanBy == model.ScanByTimestampAscending {
+		order, behind = "ASC", ">"
+	}
+	if in.NextToken != nil {
+		var at, id int64
+		last, err := decodePage(in.NextToken)
+		if err != nil {
+			return "", nil, err
+		}
+		if _, err := fmt.Sscanf(last, "%d/%d", &at, &id); err != nil {
+			return "", nil, badPage
+		}
+		statement, args = statement+` AND (at, id) `+behind+` (?, ?)`, append(args, at, id)
+	}
+	return statement + ` ORDER BY at ` + order + `, id ` + order + ` LIMIT ?`, args, nil
+}
+
+func scanHistory(scan func(...any) error) (item model.AlarmHistoryItem, id int64, err error) {
 	var name, kind, what, summary, data string
 	var at int64
-	err := scan(&name, &kind, &at, &what, &summary, &data)
+	err = scan(&id, &name, &kind, &at, &what, &summary, &data)
 	return model.AlarmHistoryItem{
 		AlarmName: &name, AlarmType: model.AlarmType(kind), Timestamp: new(time.UnixMilli(at).UTC()), HistoryItemType: model.HistoryItemType(what), HistorySummary: &summary, HistoryData: &data,
-	}, err
+	}, id, err
 }
 
 func millis(t *time.Time, otherwise time.Time) int64 {

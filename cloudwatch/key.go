@@ -1,7 +1,6 @@
 package cloudwatch
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -12,15 +11,21 @@ import (
 
 // Keys of the store:
 //
-//	s account region namespace name (dimension value)…   -> about when points came last, Unix seconds
-//	p tier partition series time unit                    -> a bucket
+//	s account region namespace name (dimension value)…                   -> about when points came last, Unix seconds
+//	d account region dimension value namespace name (dimension value)…   -> the same, once for each dimension of a metric
+//	v account region dimension value                                     -> the same
+//	i                                                                    -> there while d and v have all that s has
+//	p tier partition series time unit                                    -> a bucket
 //
 // Strings of index keys end with 00 01 and double a 00 inside as 00 FF, so they sort as the strings do. A partition is a
 // span of time that expires at once. It is short, because what is put now is sorted in among the partition's other points:
 // a partition that has passed is not written again. And it is long enough for the points of a series to lie together.
 const (
-	indexPrefix = 's'
-	pointPrefix = 'p'
+	indexPrefix     = 's'
+	dimensionPrefix = 'd'
+	valuePrefix     = 'v'
+	indexedPrefix   = 'i'
+	pointPrefix     = 'p'
 )
 
 // Dimension is a name and value that tell metrics of one name apart.
@@ -34,56 +39,101 @@ type series struct {
 
 func newSeries(account, region, namespace, name string, d []Dimension) series {
 	d = slices.Clone(d)
-	slices.SortFunc(d, func(a, b Dimension) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(d, compareNames)
 	return series{account, region, namespace, name, d}
 }
 
+func compareNames(a, b Dimension) int { return strings.Compare(a.Name, b.Name) }
+
 // indexKey begins with the parts that are given; further parts follow them in the order of the fields.
-func indexKey(parts ...string) []byte {
-	k := []byte{indexPrefix}
+func indexKey(parts ...string) []byte { return appendParts([]byte{indexPrefix}, parts...) }
+
+// dimensionKey is indexKey in the order by dimensions.
+func dimensionKey(parts ...string) []byte { return appendParts([]byte{dimensionPrefix}, parts...) }
+
+// valueKey is the key of a dimension itself, whatever metrics have it.
+func valueKey(parts ...string) []byte { return appendParts([]byte{valuePrefix}, parts...) }
+
+func appendParts(k []byte, parts ...string) []byte {
 	for _, p := range parts {
-		k = append(k, strings.ReplaceAll(p, "\x00", "\x00\xff")...)
-		k = append(k, 0, 1)
+		if strings.IndexByte(p, 0) >= 0 {
+			p = strings.ReplaceAll(p, "\x00", "\x00\xff")
+		}
+		k = append(k, p...)
+		k = append(k, partEnd...)
 	}
 	return k
 }
 
-func (s series) key() []byte {
-	parts := []string{s.account, s.region, s.namespace, s.name}
-	for _, d := range s.dimensions {
-		parts = append(parts, d.Name, d.Value)
+const partEnd = "\x00\x01"
+
+// plain is a part of a key as it was before it was appended.
+func plain(part string) string {
+	if strings.IndexByte(part, 0) < 0 {
+		return part
 	}
-	return indexKey(parts...)
+	return strings.ReplaceAll(part, "\x00\xff", "\x00")
+}
+
+func (s series) key() []byte {
+	return appendDimensions(indexKey(s.account, s.region, s.namespace, s.name), s.dimensions)
+}
+
+// dimensionKeys are those of the order by dimensions.
+func (s series) dimensionKeys() [][]byte {
+	keys := make([][]byte, len(s.dimensions))
+	for i, d := range s.dimensions {
+		k := dimensionKey(s.account, s.region, d.Name, d.Value, s.namespace, s.name)
+		keys[i] = appendDimensions(appendDimensions(k, s.dimensions[:i]), s.dimensions[i+1:])
+	}
+	return keys
+}
+
+func appendDimensions(k []byte, list []Dimension) []byte {
+	for _, d := range list {
+		k = appendParts(k, d.Name, d.Value)
+	}
+	return k
 }
 
 var errIndexKey = errors.New("not a key of the index of metrics")
 
+// decodeSeries reads a key of either order.
 func decodeSeries(key []byte) (s series, err error) {
-	if len(key) == 0 || key[0] != indexPrefix {
+	if len(key) == 0 || key[0] != indexPrefix && key[0] != dimensionPrefix {
 		return s, errIndexKey
 	}
-	var parts []string
-	for rest := key[1:]; len(rest) > 0; {
-		part, after, ok := bytes.Cut(rest, []byte{0, 1})
+	var room [16]string
+	parts, rest := room[:0], string(key[1:])
+	for rest != "" {
+		part, behind, ok := strings.Cut(rest, partEnd)
 		if !ok {
 			return s, errIndexKey
 		}
-		parts = append(parts, strings.ReplaceAll(string(part), "\x00\xff", "\x00"))
-		rest = after
+		parts, rest = append(parts, plain(part)), behind
 	}
-	if len(parts) < 4 || len(parts)%2 != 0 {
+	if len(parts) < 4 || len(parts)%2 != 0 || key[0] == dimensionPrefix && len(parts) < 6 {
 		return s, errIndexKey
 	}
-	s = series{account: parts[0], region: parts[1], namespace: parts[2], name: parts[3]}
-	for p := parts[4:]; len(p) > 0; p = p[2:] {
+	s = series{account: parts[0], region: parts[1]}
+	s.dimensions = make([]Dimension, 0, len(parts)/2-2)
+	parts = parts[2:]
+	if key[0] == dimensionPrefix {
+		s.dimensions, parts = append(s.dimensions, Dimension{parts[0], parts[1]}), parts[2:]
+	}
+	s.namespace, s.name = parts[0], parts[1]
+	for p := parts[2:]; len(p) > 0; p = p[2:] {
 		s.dimensions = append(s.dimensions, Dimension{p[0], p[1]})
+	}
+	if key[0] == dimensionPrefix {
+		slices.SortFunc(s.dimensions, compareNames)
 	}
 	return s, nil
 }
 
 // after is the first key behind all keys that begin with k.
 func after(k []byte) []byte {
-	return append(bytes.Clone(k), 0xff)
+	return append(slices.Clone(k), 0xff)
 }
 
 // seriesID stands for a series in point keys.

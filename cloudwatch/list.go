@@ -1,9 +1,9 @@
 package cloudwatch
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -31,22 +31,20 @@ func (s *Service) ListMetrics(ctx context.Context, in *model.ListMetricsInput) (
 	if in.OwningAccount != nil && *in.OwningAccount != r.Account {
 		return out, nil
 	}
-	low, high, err := listRange(r, in)
-	if err != nil {
-		return nil, err
+	t := target{account: r.Account, region: r.Region, namespace: deref(in.Namespace), name: deref(in.MetricName), oldest: s.now().Add(-recently[in.RecentlyActive] - noteEvery).Unix()}
+	visit := s.byName
+	if given := leading(in.Dimensions); given != nil {
+		visit = func(ctx context.Context, t target, behind []byte, fn foundFunc) error {
+			return s.byDimension(ctx, t, given, behind, fn)
+		}
 	}
-	needed := needles(in.Dimensions)
-	oldest := s.now().Add(-recently[in.RecentlyActive] - noteEvery).Unix()
+	behind, err := decodeKey(in.NextToken)
+	if err != nil {
+		return nil, badListToken
+	}
 	var last []byte
-	err = s.kv.Scan(ctx, low, high, func(key, value []byte) error {
-		if decodeTime(value) < oldest || slices.ContainsFunc(needed, func(part []byte) bool { return !bytes.Contains(key, part) }) {
-			return nil
-		}
-		found, err := decodeSeries(key)
-		if err != nil {
-			return err
-		}
-		if !matches(found, in) {
+	err = visit(ctx, t, behind, func(key []byte, of series) error {
+		if !matches(of, in.Dimensions) {
 			return nil
 		}
 		if len(out.Metrics) == metricsPerPage {
@@ -54,50 +52,40 @@ func (s *Service) ListMetrics(ctx context.Context, in *model.ListMetricsInput) (
 			return kv.ErrStop
 		}
 		last = append(last[:0], key...)
-		out.Metrics = append(out.Metrics, metricOf(found))
+		out.Metrics = append(out.Metrics, metricOf(of))
 		return nil
 	})
+	if errors.Is(err, errElsewhere) {
+		return nil, badListToken
+	}
 	return out, err
 }
 
-// listRange is the part of the index that can match, behind what the token has seen.
-func listRange(r *wire.Request, in *model.ListMetricsInput) (low, high []byte, err error) {
-	parts := []string{r.Account, r.Region}
-	if in.Namespace != nil {
-		parts = append(parts, *in.Namespace)
-		if in.MetricName != nil {
-			parts = append(parts, *in.MetricName)
-		}
+var badListToken = model.InvalidParameterValueException.Errorf("The value for parameter NextToken is invalid.")
+
+// decodeKey reads the token of a page: the last key of the page before; nil = there was none.
+func decodeKey(token *string) ([]byte, error) {
+	if token == nil {
+		return nil, nil
 	}
-	low = indexKey(parts...)
-	high = after(low)
-	if in.NextToken == nil {
-		return low, high, nil
-	}
-	seen, err := base64.URLEncoding.DecodeString(*in.NextToken)
-	if err != nil || !bytes.HasPrefix(seen, low) {
-		return nil, nil, model.InvalidParameterValueException.Errorf("The value for parameter NextToken is invalid.")
-	}
-	return append(seen, 0), high, nil
+	return base64.URLEncoding.DecodeString(*token)
 }
 
-// needles are parts of the key of every series that has the dimensions; most others are told by them without being decoded.
-func needles(filters []model.DimensionFilter) (parts [][]byte) {
+// leading is the dimension by which the index is read, preferably one with a value; nil = none.
+func leading(filters []model.DimensionFilter) []string {
 	for _, f := range filters {
-		want := []string{*f.Name}
 		if f.Value != nil {
-			want = append(want, *f.Value)
+			return []string{*f.Name, *f.Value}
 		}
-		parts = append(parts, indexKey(want...)[1:])
 	}
-	return parts
+	if len(filters) > 0 {
+		return []string{*filters[0].Name}
+	}
+	return nil
 }
 
-func matches(s series, in *model.ListMetricsInput) bool {
-	if in.MetricName != nil && s.name != *in.MetricName {
-		return false
-	}
-	for _, f := range in.Dimensions {
+func matches(s series, filters []model.DimensionFilter) bool {
+	for _, f := range filters {
 		i, ok := slices.BinarySearchFunc(s.dimensions, *f.Name, func(d Dimension, name string) int { return strings.Compare(d.Name, name) })
 		if !ok || f.Value != nil && s.dimensions[i].Value != *f.Value {
 			return false

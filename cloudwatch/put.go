@@ -56,7 +56,7 @@ type point struct {
 }
 
 // Put stores samples of the server itself, whose namespaces are AWS's own. When it returns nil they are durable.
-func (s *Service) Put(_ context.Context, account, region, namespace string, data []Datum) error {
+func (s *Service) Put(ctx context.Context, account, region, namespace string, data []Datum) error {
 	points := make([]point, len(data))
 	for i, d := range data {
 		b := d.bucket()
@@ -68,7 +68,7 @@ func (s *Service) Put(_ context.Context, account, region, namespace string, data
 			at:     d.Time.Unix(), unit: unitOf(model.StandardUnit(d.Unit)), bucket: b,
 		}
 	}
-	return s.store(points)
+	return s.store(ctx, points)
 }
 
 // PutMetricData checks everything first: a refused request leaves nothing.
@@ -89,7 +89,7 @@ func (s *Service) PutMetricData(ctx context.Context, in *model.PutMetricDataInpu
 	for i := range in.EntityMetricData {
 		add(in.EntityMetricData[i].MetricData)
 	}
-	if err := s.store(points); err != nil {
+	if err := s.store(ctx, points); err != nil {
 		return nil, err
 	}
 	return &model.PutMetricDataOutput{}, nil
@@ -142,7 +142,10 @@ func dimensionsOf(in []model.Dimension) []Dimension {
 }
 
 // store writes points into the buckets of all tiers and tells the index, in one durable write.
-func (s *Service) store(points []point) error {
+func (s *Service) store(ctx context.Context, points []point) error {
+	if err := s.complete(ctx); err != nil {
+		return fmt.Errorf("put metrics: %w", err)
+	}
 	points = slices.DeleteFunc(points, func(p point) bool { return p.bucket.count == 0 })
 	for i := range points {
 		points[i].id = points[i].series.id()
@@ -161,10 +164,8 @@ func (s *Service) store(points []point) error {
 				}
 			}
 		}
-		for _, n := range noted {
-			if err := b.Merge(n.series.key(), encodeTime(now.Unix())); err != nil {
-				return err
-			}
+		if err := note(b, noted, now); err != nil {
+			return err
 		}
 		if sweep {
 			return expire(b, now)
@@ -175,6 +176,11 @@ func (s *Service) store(points []point) error {
 		s.forget(noted)
 		return fmt.Errorf("put metrics: %w", err)
 	}
+	if sweep {
+		if err := s.forgetMetrics(ctx, now); err != nil && ctx.Err() == nil {
+			s.log.Error("cloudwatch: forget metrics", "error", err) // the points are stored
+		}
+	}
 	return nil
 }
 
@@ -184,8 +190,8 @@ const (
 	maxTold    = 1 << 20
 )
 
-// due lists the points whose series the index has not been told of for a while, and says whether it is time to expire.
-func (s *Service) due(points []point, now time.Time) (noted []point, sweep bool) {
+// due lists the series that the index has not been told of for a while, and says whether it is time to expire.
+func (s *Service) due(points []point, now time.Time) (noted []series, sweep bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now.Sub(s.toldSince) >= noteEvery || len(s.told) > maxTold {
@@ -194,7 +200,7 @@ func (s *Service) due(points []point, now time.Time) (noted []point, sweep bool)
 	for _, p := range points {
 		if _, ok := s.told[p.id]; !ok {
 			s.told[p.id] = struct{}{}
-			noted = append(noted, p)
+			noted = append(noted, p.series)
 		}
 	}
 	sweep = now.Sub(s.swept) >= sweepEvery
@@ -205,11 +211,11 @@ func (s *Service) due(points []point, now time.Time) (noted []point, sweep bool)
 }
 
 // forget takes back what due noted of a write that failed.
-func (s *Service) forget(noted []point) {
+func (s *Service) forget(noted []series) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range noted {
-		delete(s.told, n.id)
+		delete(s.told, n.id())
 	}
 }
 

@@ -31,18 +31,17 @@ func (s *Service) PutMetricAlarm(ctx context.Context, in *model.PutMetricAlarmIn
 	}
 	kept := *in
 	kept.Tags = nil
-	return &model.PutMetricAlarmOutput{}, s.changeOne(ctx, placeOf(ctx), *in.AlarmName, func(b *board) error {
+	return &model.PutMetricAlarmOutput{}, s.change(ctx, placeOf(ctx), nil, []string{*in.AlarmName}, func(b *board) error {
 		if old := b.alarms[*in.AlarmName]; old != nil && old.Composite != nil {
 			return invalid.Errorf("An alarm of type CompositeAlarm with the name %s exists already.", *in.AlarmName)
 		}
-		d := b.configure(*in.AlarmName, in.ActionsEnabled, tags)
-		d.Metric = &kept
+		b.configure(*in.AlarmName, in.ActionsEnabled, tags, func(d *alarmDocument) { d.Metric = &kept })
 		return nil
 	})
 }
 
-// configure gives the alarm that is being put, with what both kinds have.
-func (b *board) configure(name string, enabled *bool, tags map[string]string) *alarmDocument {
+// configure gives the alarm that is being put, with what both kinds have, and what set gives it.
+func (b *board) configure(name string, enabled *bool, tags map[string]string, set func(*alarmDocument)) *alarmDocument {
 	old := b.alarms[name]
 	d := &alarmDocument{place: b.place, Name: name, Tags: tags, State: alarm.InsufficientData, Reason: "Unchecked: Initial alarm creation", StateUpdated: b.now, Transitioned: b.now, Acted: alarm.InsufficientData}
 	summary, kind := fmt.Sprintf("Alarm %q created", name), "Create"
@@ -51,6 +50,7 @@ func (b *board) configure(name string, enabled *bool, tags map[string]string) *a
 		d, summary, kind = &kept, fmt.Sprintf("Alarm %q updated", name), "Update"
 	}
 	d.Updated, d.Enabled = b.now, enabled == nil || *enabled
+	set(d)
 	b.put(d)
 	b.history = append(b.history, d.configuration(b.now, kind, summary))
 	return d
@@ -58,7 +58,7 @@ func (b *board) configure(name string, enabled *bool, tags map[string]string) *a
 
 func checkMetricAlarm(in *model.PutMetricAlarmInput, account string) error {
 	switch {
-	case !printable(*in.AlarmName):
+	case !validAlarmName(*in.AlarmName):
 		return invalid.Errorf("The value %s for parameter AlarmName is invalid.", *in.AlarmName)
 	case in.EvaluationCriteria != nil || in.EvaluationInterval != nil:
 		return invalid.Errorf("The parameter EvaluationCriteria is not supported: this server has no PromQL.")
@@ -129,6 +129,10 @@ func checkStaticAlarm(in *model.PutMetricAlarmInput, _ string) (period int32, er
 		return 0, missing.Errorf("Must specify either Statistic or ExtendedStatistic.")
 	case in.Statistic != "" && in.ExtendedStatistic != nil:
 		return 0, badCombination.Errorf("The parameters Statistic and ExtendedStatistic are mutually exclusive and you have specified both.")
+	}
+	v := &validation{}
+	if v.dimensions("Dimensions", in.Dimensions); v.err() != nil {
+		return 0, v.err()
 	}
 	low := in.EvaluateLowSampleCountPercentile
 	if in.ExtendedStatistic == nil {

@@ -48,6 +48,9 @@ type Service struct {
 	stop     context.CancelFunc
 	done     chan struct{} // closed when the evaluator has ended
 
+	completing sync.Mutex
+	completed  bool // guarded by completing: the index has all orders
+
 	mu        sync.Mutex
 	told      map[seriesID]struct{} // the series of whose points the index was told since toldSince
 	toldSince time.Time
@@ -71,6 +74,9 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 		db: c.DB, kv: kv.New(kv.Config{Dir: c.Dir, Log: c.Log, Merge: merge}), log: c.Log, now: c.Now, plan: c.Plan, act: c.Act, roleOf: c.RoleOf,
 		told: map[seriesID]struct{}{}, poked: make(chan struct{}, 1), queued: make(chan struct{}, 1), done: make(chan struct{}),
 	}
+	if err := s.completeDependencies(ctx); err != nil {
+		return nil, err
+	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	go func() {
@@ -89,7 +95,8 @@ func (s *Service) Close() error {
 
 // merge folds what was put under one key.
 func merge(key []byte, operands [][]byte) ([]byte, error) {
-	if key[0] == indexPrefix {
+	switch key[0] {
+	case indexPrefix, dimensionPrefix, valuePrefix:
 		return latest(operands), nil
 	}
 	buckets := make([]bucket, len(operands))

@@ -3,6 +3,7 @@ package cloudwatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,7 +16,7 @@ import (
 
 // DeleteAlarms deletes those that exist. An alarm that a composite one depends on stays, unless that is deleted with it.
 func (s *Service) DeleteAlarms(ctx context.Context, in *model.DeleteAlarmsInput) (*model.DeleteAlarmsOutput, error) {
-	return &model.DeleteAlarmsOutput{}, s.change(ctx, placeOf(ctx), func(b *board) error {
+	return &model.DeleteAlarmsOutput{}, s.change(ctx, placeOf(ctx), in.AlarmNames, nil, func(b *board) error {
 		composites := 0
 		for _, name := range in.AlarmNames {
 			d := b.alarms[name]
@@ -44,17 +45,13 @@ func (s *Service) DeleteAlarms(ctx context.Context, in *model.DeleteAlarmsInput)
 	})
 }
 
-func (d *alarmDocument) dependsOn(name string) bool {
-	return slices.Contains(d.children(), name) || d.suppressor() == name
-}
-
 // SetAlarmState gives an alarm a state until it is decided the next time: a metric alarm when it is evaluated, a composite
 // one when an alarm of its rule changes.
 func (s *Service) SetAlarmState(ctx context.Context, in *model.SetAlarmStateInput) (*model.SetAlarmStateOutput, error) {
 	if in.StateReasonData != nil && !json.Valid([]byte(*in.StateReasonData)) {
 		return nil, model.InvalidFormatFault.Errorf("StateReasonData is not valid JSON.")
 	}
-	return &model.SetAlarmStateOutput{}, s.change(ctx, placeOf(ctx), func(b *board) error {
+	return &model.SetAlarmStateOutput{}, s.change(ctx, placeOf(ctx), []string{*in.AlarmName}, nil, func(b *board) error {
 		d := b.alarms[*in.AlarmName]
 		if d == nil {
 			return model.ResourceNotFound.Errorf("Unknown alarm: %s", *in.AlarmName)
@@ -75,7 +72,7 @@ func (s *Service) DisableAlarmActions(ctx context.Context, in *model.DisableAlar
 }
 
 func (s *Service) enable(ctx context.Context, names []string, enabled bool) error {
-	return s.change(ctx, placeOf(ctx), func(b *board) error {
+	return s.change(ctx, placeOf(ctx), nil, names, func(b *board) error {
 		for _, name := range names {
 			d := b.alarms[name]
 			if d == nil || d.Enabled == enabled {
@@ -109,18 +106,33 @@ func alarmTags(list []model.Tag) (map[string]string, error) {
 // unknownResource has its message where SDKs look for it; the description of the service names no member for it.
 var unknownResource = wire.ErrorCode{Code: model.ResourceNotFoundException.Code, Status: model.ResourceNotFoundException.Status, Member: "Message"}
 
-// tagged finds the alarm of an ARN.
-func (b *board) tagged(arn string) (*alarmDocument, error) {
-	name, ok := b.alarmName(arn)
+// taggable is the name in the ARN of an alarm.
+func taggable(p place, arn string) (string, error) {
+	name, ok := p.alarmName(arn)
 	if !ok || !strings.HasPrefix(arn, "arn:") {
-		return nil, badValue.Errorf("The value %s for parameter ResourceARN is not the ARN of an alarm.", arn)
+		return "", badValue.Errorf("The value %s for parameter ResourceARN is not the ARN of an alarm.", arn)
 	}
-	d := b.alarms[name]
-	if d == nil {
-		return nil, unknownResource.Errorf("Unknown alarm: %s", arn)
+	return name, nil
+}
+
+// changeTags lets fn change the tags of an alarm.
+func (s *Service) changeTags(ctx context.Context, arn string, fn func(tags map[string]string) error) error {
+	p := placeOf(ctx)
+	name, err := taggable(p, arn)
+	if err != nil {
+		return err
 	}
-	b.dirty[name] = true
-	return d, nil
+	return s.change(ctx, p, nil, []string{name}, func(b *board) error {
+		d := b.alarms[name]
+		if d == nil {
+			return unknownResource.Errorf("Unknown alarm: %s", arn)
+		}
+		if d.Tags == nil {
+			d.Tags = map[string]string{}
+		}
+		b.dirty[name] = true
+		return fn(d.Tags)
+	})
 }
 
 // TagResource adds tags to an alarm.
@@ -129,15 +141,8 @@ func (s *Service) TagResource(ctx context.Context, in *model.TagResourceInput) (
 	if err != nil {
 		return nil, err
 	}
-	return &model.TagResourceOutput{}, s.change(ctx, placeOf(ctx), func(b *board) error {
-		d, err := b.tagged(*in.ResourceARN)
-		if err != nil {
-			return err
-		}
-		if d.Tags == nil {
-			d.Tags = map[string]string{}
-		}
-		if maps.Copy(d.Tags, tags); len(d.Tags) > maxAlarmTags {
+	return &model.TagResourceOutput{}, s.changeTags(ctx, *in.ResourceARN, func(all map[string]string) error {
+		if maps.Copy(all, tags); len(all) > maxAlarmTags {
 			return badValue.Errorf("A resource can have at most %d tags.", maxAlarmTags)
 		}
 		return nil
@@ -146,27 +151,22 @@ func (s *Service) TagResource(ctx context.Context, in *model.TagResourceInput) (
 
 // UntagResource removes tags of an alarm.
 func (s *Service) UntagResource(ctx context.Context, in *model.UntagResourceInput) (*model.UntagResourceOutput, error) {
-	return &model.UntagResourceOutput{}, s.change(ctx, placeOf(ctx), func(b *board) error {
-		d, err := b.tagged(*in.ResourceARN)
-		if err != nil {
-			return err
-		}
-		maps.DeleteFunc(d.Tags, func(k, _ string) bool { return slices.Contains(in.TagKeys, k) })
+	return &model.UntagResourceOutput{}, s.changeTags(ctx, *in.ResourceARN, func(all map[string]string) error {
+		maps.DeleteFunc(all, func(k, _ string) bool { return slices.Contains(in.TagKeys, k) })
 		return nil
 	})
 }
 
 // ListTagsForResource gives the tags of an alarm.
 func (s *Service) ListTagsForResource(ctx context.Context, in *model.ListTagsForResourceInput) (*model.ListTagsForResourceOutput, error) {
-	all, err := s.readAlarms(ctx, placeOf(ctx))
+	name, err := taggable(placeOf(ctx), *in.ResourceARN)
 	if err != nil {
 		return nil, err
 	}
-	b := &board{place: placeOf(ctx), alarms: map[string]*alarmDocument{}, dirty: map[string]bool{}}
-	for _, d := range all {
-		b.alarms[d.Name] = d
+	d, err := s.readAlarm(ctx, placeOf(ctx), name)
+	if errors.Is(err, errNoAlarm) {
+		return nil, unknownResource.Errorf("Unknown alarm: %s", *in.ResourceARN)
 	}
-	d, err := b.tagged(*in.ResourceARN)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	model "drey/model/cloudwatch"
 	"drey/wire"
@@ -181,6 +182,11 @@ func (v *validation) dimensions(name string, dimensions []model.Dimension) {
 		}
 		seen[*d.Name] = true
 	}
+}
+
+// validAlarmName tells whether s is UTF-8 without control characters of ASCII and not blank (AlarmName of PutMetricAlarm).
+func validAlarmName(s string) bool {
+	return utf8.ValidString(s) && strings.TrimSpace(s) != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
 // printable tells whether s is ASCII without control characters and not blank.

@@ -20,7 +20,7 @@
 //	Logging and monitoring: TestMetricsAreFlinks, TestTailFollows, TestCrashLoops, TestConfigurationWins, TestLogsActOnWhatArrives, TestAlarmsPage
 //	Use system rollback: TestVersions
 //	Troubleshoot: TestCodeThatFails, TestCrashLoops, TestWrongMoment
-//	API reference, and its clients: TestClients, TestTerraformAround, TestTerraformApplication, TestTerraformStart
+//	API reference, and its clients: TestClients, TestTerraformAround, TestTerraformWatching, TestTerraformApplication, TestTerraformStart
 //
 // The developer guide of Kinesis Data Streams: TestStreamsBySDKs, TestStreamsByTheGoSDK, TestRelay, TestReshardingUnderAJob,
 // TestStreamMetrics, TestChannels, TestLargestRecords.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	logs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -22,12 +23,13 @@ import (
 // provider makes the calls that Terraform's AWS provider makes for its resources aws_kinesisanalyticsv2_* and those around them.
 type provider struct {
 	*server
-	flink   *flink.Client
-	s3      *s3.Client
-	iam     *iam.Client
-	logs    *logs.Client
-	kinesis *kinesis.Client
-	sts     *sts.Client
+	flink      *flink.Client
+	s3         *s3.Client
+	iam        *iam.Client
+	logs       *logs.Client
+	cloudwatch *cloudwatch.Client
+	kinesis    *kinesis.Client
+	sts        *sts.Client
 }
 
 func newProvider(s *server) *provider {
@@ -38,7 +40,7 @@ func newProvider(s *server) *provider {
 	}
 	return &provider{
 		server: s, flink: flink.NewFromConfig(c), s3: s3.NewFromConfig(c, func(o *s3.Options) { o.UsePathStyle = true }),
-		iam: iam.NewFromConfig(c), logs: logs.NewFromConfig(c), kinesis: kinesis.NewFromConfig(c), sts: sts.NewFromConfig(c),
+		iam: iam.NewFromConfig(c), logs: logs.NewFromConfig(c), cloudwatch: cloudwatch.NewFromConfig(c), kinesis: kinesis.NewFromConfig(c), sts: sts.NewFromConfig(c),
 	}
 }
 

@@ -29,6 +29,9 @@ var accesses = map[string]rule{
 	"DescribeLogGroups":     onAllGroups,
 	"PutRetentionPolicy":    onGroup(func(in *model.PutRetentionPolicyInput) *string { return in.LogGroupName }),
 	"DeleteRetentionPolicy": onGroup(func(in *model.DeleteRetentionPolicyInput) *string { return in.LogGroupName }),
+	"PutLogGroupDeletionProtection": onStream(func(in *model.PutLogGroupDeletionProtectionInput) (n, i, s *string) {
+		return nil, in.LogGroupIdentifier, nil
+	}),
 
 	"CreateLogStream": onStream(func(in *model.CreateLogStreamInput) (n, i, s *string) {
 		return in.LogGroupName, nil, in.LogStreamName
@@ -56,6 +59,9 @@ var accesses = map[string]rule{
 	"DeleteQueryDefinition":    onNothing,
 	"DescribeQueryDefinitions": onNothing,
 	"GetLogRecord":             onPointed,
+	"PutResourcePolicy":        onNothing,
+	"DeleteResourcePolicy":     onNothing,
+	"DescribeResourcePolicies": onNothing,
 
 	"PutMetricFilter":             onGroup(func(in *model.PutMetricFilterInput) *string { return in.LogGroupName }),
 	"DeleteMetricFilter":          onGroup(func(in *model.DeleteMetricFilterInput) *string { return in.LogGroupName }),

@@ -161,6 +161,18 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *model.DeleteLogGroupIn
 	return &model.DeleteLogGroupOutput{}, s.drop(ids)
 }
 
+// PutLogGroupDeletionProtection lets a group be deleted or not.
+func (s *Service) PutLogGroupDeletionProtection(ctx context.Context, in *model.PutLogGroupDeletionProtectionInput) (*model.PutLogGroupDeletionProtectionOutput, error) {
+	p, name, err := target(ctx, nil, in.LogGroupIdentifier)
+	if err != nil {
+		return nil, err
+	}
+	if p != placeOf(ctx) {
+		return nil, errNoGroup()
+	}
+	return &model.PutLogGroupDeletionProtectionOutput{}, s.changeGroup(ctx, name, `UPDATE logs_groups SET protected = ?`, *in.DeletionProtectionEnabled)
+}
+
 // retentions are the days that PutRetentionPolicy takes.
 var retentions = []int32{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 

@@ -26,6 +26,8 @@ type Config struct {
 
 	Metrics MetricSink // takes what metric filters find; nil: there can be no metric filters
 	Records RecordSink // takes what subscription filters select; nil: there can be none
+
+	ValidatePolicy func(document string) error // refuses a resource policy that is none; nil = none is refused
 }
 
 // Service is CloudWatch Logs of all accounts and regions.
@@ -42,6 +44,8 @@ type Service struct {
 	filters filters
 	metrics MetricSink
 	records RecordSink
+
+	validatePolicy func(document string) error
 
 	stop  context.CancelFunc
 	loops sync.WaitGroup
@@ -82,12 +86,17 @@ var migrations = []string{
 		stream INTEGER NOT NULL REFERENCES logs_streams (id) ON DELETE CASCADE,
 		next INTEGER NOT NULL,
 		PRIMARY KEY (filter, stream)) WITHOUT ROWID`,
+	`CREATE TABLE logs_resource_policies (
+		account TEXT NOT NULL, region TEXT NOT NULL, scope TEXT NOT NULL, key TEXT NOT NULL,
+		owner INTEGER REFERENCES logs_groups (id) ON DELETE CASCADE,
+		name TEXT NOT NULL, document TEXT NOT NULL, updated INTEGER NOT NULL, revision TEXT NOT NULL,
+		PRIMARY KEY (account, region, scope, key)) WITHOUT ROWID`,
 }
 
 // Open brings the tables up to date, forgets what deleted streams left behind, and starts the sweeper.
 func Open(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{
-		db: c.DB, dir: c.Dir, log: c.Log, now: c.Now, streams: map[int64]*stream{}, metrics: c.Metrics, records: c.Records,
+		db: c.DB, dir: c.Dir, log: c.Log, now: c.Now, streams: map[int64]*stream{}, metrics: c.Metrics, records: c.Records, validatePolicy: c.ValidatePolicy,
 	}
 	if s.log == nil {
 		s.log = slog.Default()

@@ -5,6 +5,7 @@ package search
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -34,6 +35,11 @@ func (q *Query) Namespace() string {
 	return q.schema[0]
 }
 
+// Possible tells whether a metric with the namespace and the name can match.
+func (q *Query) Possible(namespace, name string) bool {
+	return (q.schema == nil || q.schema[0] == namespace) && (q.terms == nil || q.terms.judge(namespace, name) != no)
+}
+
 // Matches tells whether the search finds the metric. A schema with dimensions finds metrics that have just these.
 func (q *Query) Matches(m Metric) bool {
 	if q.schema != nil {
@@ -51,21 +57,28 @@ func sameNames(names []string, dimensions []Dimension) bool {
 	if len(names) != len(dimensions) {
 		return false
 	}
-	have := map[string]bool{}
-	for _, d := range dimensions {
-		have[d.Name] = true
-	}
-	for _, n := range names {
-		if !have[n] {
+	for _, d := range dimensions { // each has another name, and so a name of the schema that no other has
+		if !slices.Contains(names, d.Name) {
 			return false
 		}
-		delete(have, n) // a name given twice is no second dimension
 	}
 	return true
 }
 
 // term is a condition on a metric.
-type term interface{ matches(Metric) bool }
+type term interface {
+	matches(Metric) bool
+	// judge is what is known when a namespace and a name are.
+	judge(namespace, name string) verdict
+}
+
+type verdict int8
+
+const (
+	no verdict = iota - 1
+	unknown
+	yes
+)
 
 type (
 	all    []term
@@ -74,8 +87,14 @@ type (
 	match  struct {
 		property string // "" = any of its strings
 		value    string
-		exact    bool
+		pieces   []piece // of the value; nil = it must be equal
 	}
+)
+
+// The properties that are not dimensions.
+const (
+	propertyName      = "MetricName"
+	propertyNamespace = "Namespace"
 )
 
 func (a all) matches(m Metric) bool {
@@ -87,6 +106,14 @@ func (a all) matches(m Metric) bool {
 	return true
 }
 
+func (a all) judge(namespace, name string) verdict {
+	v := yes
+	for _, t := range a {
+		v = min(v, t.judge(namespace, name))
+	}
+	return v
+}
+
 func (e either) matches(m Metric) bool {
 	for _, t := range e {
 		if t.matches(m) {
@@ -96,38 +123,52 @@ func (e either) matches(m Metric) bool {
 	return false
 }
 
-func (n not) matches(m Metric) bool { return !n.term.matches(m) }
+func (e either) judge(namespace, name string) verdict {
+	v := no
+	for _, t := range e {
+		v = max(v, t.judge(namespace, name))
+	}
+	return v
+}
+
+func (n not) matches(m Metric) bool                { return !n.term.matches(m) }
+func (n not) judge(namespace, name string) verdict { return -n.term.judge(namespace, name) }
 
 func (x match) matches(m Metric) bool {
-	for _, s := range x.candidates(m) {
-		if x.exact && s == x.value || !x.exact && partial(x.value, s) {
-			return true
-		}
-	}
-	return false
+	return x.inNames(m.Namespace, m.Name) || slices.ContainsFunc(m.Dimensions, x.inDimension)
 }
 
-// candidates are the strings of the metric that the term is about.
-func (x match) candidates(m Metric) []string {
-	switch x.property {
-	case "MetricName":
-		return []string{m.Name}
-	case "Namespace":
-		return []string{m.Namespace}
-	case "":
-		list := []string{m.Name, m.Namespace}
-		for _, d := range m.Dimensions {
-			list = append(list, d.Name, d.Value)
-		}
-		return list
+func (x match) judge(namespace, name string) verdict {
+	switch {
+	case x.inNames(namespace, name):
+		return yes
+	case x.property == propertyName, x.property == propertyNamespace:
+		return no
 	}
-	for _, d := range m.Dimensions {
-		if d.Name == x.property {
-			return []string{d.Value}
-		}
-	}
-	return nil
+	return unknown
 }
+
+func (x match) inNames(namespace, name string) bool {
+	return (x.property == propertyName || x.property == "") && x.finds(name) || (x.property == propertyNamespace || x.property == "") && x.finds(namespace)
+}
+
+func (x match) inDimension(d Dimension) bool {
+	return x.property == "" && (x.finds(d.Value) || x.finds(d.Name)) || x.property == d.Name && x.ofDimension() && x.finds(d.Value)
+}
+
+// ofDimension tells whether dimensions alone can match.
+func (x match) ofDimension() bool {
+	return x.property != "" && x.property != propertyName && x.property != propertyNamespace
+}
+
+func (x match) finds(s string) bool {
+	if x.exact() {
+		return s == x.value
+	}
+	return partial(x.pieces, s)
+}
+
+func (x match) exact() bool { return x.pieces == nil }
 
 // Parse reads a search expression: a schema, terms, or both.
 func Parse(s string) (*Query, error) {
@@ -256,7 +297,11 @@ func (p *parser) one(property string) (term, error) {
 		return nil, err
 	}
 	if property != "" || !p.accept("=") {
-		return match{property, s, exact}, nil
+		x := match{property: property, value: s}
+		if !exact {
+			x.pieces = pieces(s)
+		}
+		return x, nil
 	}
 	if strings.HasPrefix(s, ":") {
 		return nil, fmt.Errorf("the property %s is not supported by this server", s)

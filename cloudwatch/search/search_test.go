@@ -2,6 +2,7 @@ package search
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -33,7 +34,7 @@ func TestPartialMatches(t *testing.T) {
 		{"network/errors", "Network-Errors-2", true}, {"network+errors", "NetworkErrors2", true}, {"network-errors", "NetworkErrors2", true}, {"Network_Errors", "Network-Errors-2", true},
 		{"errors-network", "NetworkErrors2", false}, {"failure", "SDBFailure", true}, {"-", "a-b", false},
 	} {
-		if got := partial(c.term, c.name); got != c.want {
+		if got := partial(pieces(c.term), c.name); got != c.want {
 			t.Errorf("%s finds %s: %v", c.term, c.name, got)
 		}
 	}
@@ -81,10 +82,68 @@ func TestSearches(t *testing.T) {
 		for i, m := range metrics {
 			if q.Matches(m) {
 				got = append(got, fmt.Sprint(i))
+				wantFound(t, query, q, m)
 			}
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s finds %v, want %s", query, got, want)
+		}
+	}
+}
+
+// wantFound wants a metric that a search matches not to be left out by what leads to it.
+func wantFound(t *testing.T, query string, q *Query, m Metric) {
+	t.Helper()
+	if !q.Possible(m.Namespace, m.Name) {
+		t.Errorf("%s: %v is not possible", query, m)
+	}
+	l := q.Lead()
+	if l == nil {
+		return
+	}
+	led := slices.ContainsFunc(m.Dimensions, func(d Dimension) bool {
+		return l.InDimension(d) && (l.Names() == nil || slices.Contains(l.Names(), d.Name)) && (l.Exact() == nil || slices.Contains(l.Exact(), d))
+	})
+	if !led && (!l.Elsewhere() || !l.InNames(m.Namespace, m.Name)) {
+		t.Errorf("%s: nothing leads to %v", query, m)
+	}
+}
+
+// TestLeads has what is looked for first: a dimension that is known, then names, then a dimension, then any string, the longest.
+func TestLeads(t *testing.T) {
+	for query, want := range map[string]string{
+		`{A,B,C} B=b C="c" MetricName="m"`:     "exactly [{C c}]",
+		`{A,B} B=("b" OR "c")`:                 "exactly [{B b} {B c}]",
+		`B="b" OR C="c"`:                       "exactly [{B b} {C c}]",
+		`{A,B,C} B=b MetricName=m x`:           "names",
+		`{A,B,C} B=b x`:                        "in [B]",
+		`B=b OR (C=c x)`:                       "in [B C]",
+		`B=b OR MetricName=m`:                  "in [B], elsewhere",
+		`{A,B} some thing`:                     "thing in [B], elsewhere",
+		`some thing`:                           "thing in [], elsewhere",
+		`{A,B}`:                                "names",
+		`NOT B="b"`:                            "names",
+		`B="b" OR NOT x`:                       "names",
+		`NOT B="b" AND NOT (x OR B=b) Other=o`: "in [Other]",
+	} {
+		q, err := Parse(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := "names"
+		if l := q.Lead(); l != nil && l.Exact() != nil {
+			got = fmt.Sprintf("exactly %v", l.Exact())
+		} else if l != nil {
+			got = fmt.Sprintf("in %v", l.Names())
+			if x := l.leaves[0]; x.property == "" {
+				got = x.value + " " + got
+			}
+			if l.Elsewhere() {
+				got += ", elsewhere"
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %s, expected %s", query, got, want)
 		}
 	}
 }
@@ -102,7 +161,7 @@ func TestRefusedSearches(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{`{AWS/EC2,InstanceId} MetricName="CPUUtilization"`, "a OR b NOT (c AND d)", `"a\"b"=x`} {
+	for _, s := range []string{`{AWS/EC2,InstanceId} MetricName="CPUUtilization"`, "a OR b NOT (c AND d)", `"a\"b"=x`, `EC2 OR InstanceId=i`, `NOT (NOT Errors OR FunctionName="other")`, `MetricName=orders OR (a b)`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -111,7 +170,9 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, m := range metrics {
-			q.Matches(m)
+			if q.Matches(m) {
+				wantFound(t, s, q, m)
+			}
 		}
 	})
 }

@@ -3,6 +3,7 @@ package search
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // piece is a part of a name as "Tokenization" cuts it: at other characters, before digits, and where capitals begin.
@@ -12,7 +13,7 @@ type piece struct {
 }
 
 func pieces(s string) []piece {
-	var out []piece
+	out := []piece{}
 	runes := []rune(s)
 	joint := false
 	for i := 0; i < len(runes); {
@@ -59,11 +60,11 @@ func pieceLength(r []rune) int {
 // partial tells whether the term finds the string: it is the string without its other characters or one of its tokens,
 // in whatever case, or several tokens that follow each other. Those are compared with their case, except beside a character
 // that the term has between them ("Partial matches", "Non-alphanumeric characters").
-func partial(term, s string) bool {
-	want, have := pieces(term), pieces(s)
-	if len(want) == 0 {
+func partial(want []piece, s string) bool {
+	if len(want) == 0 || !mayContain(s, want[0].text) {
 		return false
 	}
+	have := pieces(s)
 	if w := whole(want); strings.EqualFold(w, whole(have)) && (len(want) == 1 || w == strings.ToLower(w)) {
 		return true
 	}
@@ -73,6 +74,26 @@ func partial(term, s string) bool {
 		}
 	}
 	return false
+}
+
+// mayContain is false if part is surely not in s, in whatever case. Most strings are told by it without being cut.
+func mayContain(s, part string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return true
+		}
+		if i+len(part) <= len(s) && lower(s[i]) == lower(part[0]) && strings.EqualFold(s[i:i+len(part)], part) {
+			return true
+		}
+	}
+	return part[0] >= utf8.RuneSelf
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }
 
 func whole(list []piece) string {

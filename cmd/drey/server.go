@@ -122,6 +122,7 @@ func (s *server) openServices(ctx context.Context) (err error) {
 	s.opened(s.kinesis)
 	s.logs, err = logs.Open(ctx, logs.Config{
 		DB: s.db, Dir: s.dir("logs"), Log: s.log, Now: time.Now, Metrics: filterMetrics{s.cloudwatch}, Records: newSubscriptionRecords(s.iam, s.kinesis),
+		ValidatePolicy: iam.ValidateResourcePolicy,
 	})
 	if err != nil {
 		return err

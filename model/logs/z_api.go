@@ -17,6 +17,7 @@ type API interface {
 	DeleteLogStream(context.Context, *DeleteLogStreamInput) (*DeleteLogStreamOutput, error)
 	DeleteMetricFilter(context.Context, *DeleteMetricFilterInput) (*DeleteMetricFilterOutput, error)
 	DeleteQueryDefinition(context.Context, *DeleteQueryDefinitionInput) (*DeleteQueryDefinitionOutput, error)
+	DeleteResourcePolicy(context.Context, *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error)
 	DeleteRetentionPolicy(context.Context, *DeleteRetentionPolicyInput) (*DeleteRetentionPolicyOutput, error)
 	DeleteSubscriptionFilter(context.Context, *DeleteSubscriptionFilterInput) (*DeleteSubscriptionFilterOutput, error)
 	DescribeLogGroups(context.Context, *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error)
@@ -24,6 +25,7 @@ type API interface {
 	DescribeMetricFilters(context.Context, *DescribeMetricFiltersInput) (*DescribeMetricFiltersOutput, error)
 	DescribeQueries(context.Context, *DescribeQueriesInput) (*DescribeQueriesOutput, error)
 	DescribeQueryDefinitions(context.Context, *DescribeQueryDefinitionsInput) (*DescribeQueryDefinitionsOutput, error)
+	DescribeResourcePolicies(context.Context, *DescribeResourcePoliciesInput) (*DescribeResourcePoliciesOutput, error)
 	DescribeSubscriptionFilters(context.Context, *DescribeSubscriptionFiltersInput) (*DescribeSubscriptionFiltersOutput, error)
 	FilterLogEvents(context.Context, *FilterLogEventsInput) (*FilterLogEventsOutput, error)
 	GetLogEvents(context.Context, *GetLogEventsInput) (*GetLogEventsOutput, error)
@@ -33,8 +35,10 @@ type API interface {
 	ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
 	ListTagsLogGroup(context.Context, *ListTagsLogGroupInput) (*ListTagsLogGroupOutput, error)
 	PutLogEvents(context.Context, *PutLogEventsInput) (*PutLogEventsOutput, error)
+	PutLogGroupDeletionProtection(context.Context, *PutLogGroupDeletionProtectionInput) (*PutLogGroupDeletionProtectionOutput, error)
 	PutMetricFilter(context.Context, *PutMetricFilterInput) (*PutMetricFilterOutput, error)
 	PutQueryDefinition(context.Context, *PutQueryDefinitionInput) (*PutQueryDefinitionOutput, error)
+	PutResourcePolicy(context.Context, *PutResourcePolicyInput) (*PutResourcePolicyOutput, error)
 	PutRetentionPolicy(context.Context, *PutRetentionPolicyInput) (*PutRetentionPolicyOutput, error)
 	PutSubscriptionFilter(context.Context, *PutSubscriptionFilterInput) (*PutSubscriptionFilterOutput, error)
 	StartLiveTail(context.Context, *StartLiveTailInput) (*StartLiveTailOutput, error)
@@ -56,6 +60,7 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("DeleteLogStream", "POST", "/", 0, api.DeleteLogStream),
 		wire.NewOp("DeleteMetricFilter", "POST", "/", 0, api.DeleteMetricFilter),
 		wire.NewOp("DeleteQueryDefinition", "POST", "/", 0, api.DeleteQueryDefinition),
+		wire.NewOp("DeleteResourcePolicy", "POST", "/", 0, api.DeleteResourcePolicy),
 		wire.NewOp("DeleteRetentionPolicy", "POST", "/", 0, api.DeleteRetentionPolicy),
 		wire.NewOp("DeleteSubscriptionFilter", "POST", "/", 0, api.DeleteSubscriptionFilter),
 		wire.NewOp("DescribeLogGroups", "POST", "/", 0, api.DescribeLogGroups),
@@ -63,6 +68,7 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("DescribeMetricFilters", "POST", "/", 0, api.DescribeMetricFilters),
 		wire.NewOp("DescribeQueries", "POST", "/", 0, api.DescribeQueries),
 		wire.NewOp("DescribeQueryDefinitions", "POST", "/", 0, api.DescribeQueryDefinitions),
+		wire.NewOp("DescribeResourcePolicies", "POST", "/", 0, api.DescribeResourcePolicies),
 		wire.NewOp("DescribeSubscriptionFilters", "POST", "/", 0, api.DescribeSubscriptionFilters),
 		wire.NewOp("FilterLogEvents", "POST", "/", 0, api.FilterLogEvents),
 		wire.NewOp("GetLogEvents", "POST", "/", 0, api.GetLogEvents),
@@ -72,8 +78,10 @@ func Ops(api API) []wire.Op {
 		wire.NewOp("ListTagsForResource", "POST", "/", 0, api.ListTagsForResource),
 		wire.NewOp("ListTagsLogGroup", "POST", "/", 0, api.ListTagsLogGroup),
 		wire.NewOp("PutLogEvents", "POST", "/", 0, api.PutLogEvents),
+		wire.NewOp("PutLogGroupDeletionProtection", "POST", "/", 0, api.PutLogGroupDeletionProtection),
 		wire.NewOp("PutMetricFilter", "POST", "/", 0, api.PutMetricFilter),
 		wire.NewOp("PutQueryDefinition", "POST", "/", 0, api.PutQueryDefinition),
+		wire.NewOp("PutResourcePolicy", "POST", "/", 0, api.PutResourcePolicy),
 		wire.NewOp("PutRetentionPolicy", "POST", "/", 0, api.PutRetentionPolicy),
 		wire.NewOp("PutSubscriptionFilter", "POST", "/", 0, api.PutSubscriptionFilter),
 		wire.NewOp("StartLiveTail", "POST", "/", 0, api.StartLiveTail),
@@ -94,7 +102,7 @@ var Model = wire.Model{
 	Protocols:  []wire.Protocol{wire.JSON11, wire.CBOR11},
 	MaxBody:    8388608,
 	Validation: wire.ErrorCode{Code: "InvalidParameterException", Member: ""},
-	Unserved:   []string{"AssociateKmsKey", "AssociateSourceToS3TableIntegration", "CancelExportTask", "CancelImportTask", "CreateDelivery", "CreateExportTask", "CreateImportTask", "CreateLogAnomalyDetector", "CreateLookupTable", "CreateScheduledQuery", "DeleteAccountPolicy", "DeleteDataProtectionPolicy", "DeleteDelivery", "DeleteDeliveryDestination", "DeleteDeliveryDestinationPolicy", "DeleteDeliverySource", "DeleteDestination", "DeleteIndexPolicy", "DeleteIntegration", "DeleteLogAnomalyDetector", "DeleteLookupTable", "DeleteResourcePolicy", "DeleteScheduledQuery", "DeleteSyslogConfiguration", "DeleteTransformer", "DescribeAccountPolicies", "DescribeConfigurationTemplates", "DescribeDeliveries", "DescribeDeliveryDestinations", "DescribeDeliverySources", "DescribeDestinations", "DescribeExportTasks", "DescribeFieldIndexes", "DescribeImportTaskBatches", "DescribeImportTasks", "DescribeIndexPolicies", "DescribeLookupTables", "DescribeResourcePolicies", "DisassociateKmsKey", "DisassociateSourceFromS3TableIntegration", "GetDataProtectionPolicy", "GetDelivery", "GetDeliveryDestination", "GetDeliveryDestinationPolicy", "GetDeliverySource", "GetIntegration", "GetLogAnomalyDetector", "GetLogFields", "GetLogGroupFields", "GetLogObject", "GetLookupTable", "GetScheduledQuery", "GetScheduledQueryHistory", "GetStorageTierPolicy", "GetTransformer", "ListAggregateLogGroupSummaries", "ListAnomalies", "ListIntegrations", "ListLogAnomalyDetectors", "ListLogGroups", "ListScheduledQueries", "ListSourcesForS3TableIntegration", "ListSyslogConfigurations", "PutAccountPolicy", "PutBearerTokenAuthentication", "PutDataProtectionPolicy", "PutDeliveryDestination", "PutDeliveryDestinationPolicy", "PutDeliverySource", "PutDestination", "PutDestinationPolicy", "PutIndexPolicy", "PutIntegration", "PutLogGroupDeletionProtection", "PutResourcePolicy", "PutStorageTierPolicy", "PutSyslogConfiguration", "PutTransformer", "TestTransformer", "UpdateAnomaly", "UpdateDeliveryConfiguration", "UpdateLogAnomalyDetector", "UpdateLookupTable", "UpdateScheduledQuery"},
+	Unserved:   []string{"AssociateKmsKey", "AssociateSourceToS3TableIntegration", "CancelExportTask", "CancelImportTask", "CreateDelivery", "CreateExportTask", "CreateImportTask", "CreateLogAnomalyDetector", "CreateLookupTable", "CreateScheduledQuery", "DeleteAccountPolicy", "DeleteDataProtectionPolicy", "DeleteDelivery", "DeleteDeliveryDestination", "DeleteDeliveryDestinationPolicy", "DeleteDeliverySource", "DeleteDestination", "DeleteIndexPolicy", "DeleteIntegration", "DeleteLogAnomalyDetector", "DeleteLookupTable", "DeleteScheduledQuery", "DeleteSyslogConfiguration", "DeleteTransformer", "DescribeAccountPolicies", "DescribeConfigurationTemplates", "DescribeDeliveries", "DescribeDeliveryDestinations", "DescribeDeliverySources", "DescribeDestinations", "DescribeExportTasks", "DescribeFieldIndexes", "DescribeImportTaskBatches", "DescribeImportTasks", "DescribeIndexPolicies", "DescribeLookupTables", "DisassociateKmsKey", "DisassociateSourceFromS3TableIntegration", "GetDataProtectionPolicy", "GetDelivery", "GetDeliveryDestination", "GetDeliveryDestinationPolicy", "GetDeliverySource", "GetIntegration", "GetLogAnomalyDetector", "GetLogFields", "GetLogGroupFields", "GetLogObject", "GetLookupTable", "GetScheduledQuery", "GetScheduledQueryHistory", "GetStorageTierPolicy", "GetTransformer", "ListAggregateLogGroupSummaries", "ListAnomalies", "ListIntegrations", "ListLogAnomalyDetectors", "ListLogGroups", "ListScheduledQueries", "ListSourcesForS3TableIntegration", "ListSyslogConfigurations", "PutAccountPolicy", "PutBearerTokenAuthentication", "PutDataProtectionPolicy", "PutDeliveryDestination", "PutDeliveryDestinationPolicy", "PutDeliverySource", "PutDestination", "PutDestinationPolicy", "PutIndexPolicy", "PutIntegration", "PutStorageTierPolicy", "PutSyslogConfiguration", "PutTransformer", "TestTransformer", "UpdateAnomaly", "UpdateDeliveryConfiguration", "UpdateLogAnomalyDetector", "UpdateLookupTable", "UpdateScheduledQuery"},
 }
 
 // Errors of the service's model.

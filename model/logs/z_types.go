@@ -68,6 +68,17 @@ type DeleteQueryDefinitionOutput struct {
 	Success *bool `aws:"success"`
 }
 
+// DeleteResourcePolicyInput is a structure of the service's model.
+type DeleteResourcePolicyInput struct {
+	PolicyName         *string `aws:"policyName"`
+	ResourceArn        *string `aws:"resourceArn"`
+	ExpectedRevisionId *string `aws:"expectedRevisionId" min:"1"`
+}
+
+// DeleteResourcePolicyOutput is a structure of the service's model.
+type DeleteResourcePolicyOutput struct {
+}
+
 // DeleteRetentionPolicyInput is a structure of the service's model.
 type DeleteRetentionPolicyInput struct {
 	LogGroupName *string `aws:"logGroupName,required" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
@@ -165,6 +176,20 @@ type DescribeQueryDefinitionsInput struct {
 type DescribeQueryDefinitionsOutput struct {
 	QueryDefinitions []QueryDefinition `aws:"queryDefinitions"`
 	NextToken        *string           `aws:"nextToken" min:"1"`
+}
+
+// DescribeResourcePoliciesInput is a structure of the service's model.
+type DescribeResourcePoliciesInput struct {
+	NextToken   *string     `aws:"nextToken" min:"1"`
+	Limit       *int32      `aws:"limit" min:"1" max:"50"`
+	ResourceArn *string     `aws:"resourceArn"`
+	PolicyScope PolicyScope `aws:"policyScope"`
+}
+
+// DescribeResourcePoliciesOutput is a structure of the service's model.
+type DescribeResourcePoliciesOutput struct {
+	ResourcePolicies []ResourcePolicy `aws:"resourcePolicies"`
+	NextToken        *string          `aws:"nextToken" min:"1"`
 }
 
 // DescribeSubscriptionFiltersInput is a structure of the service's model.
@@ -301,6 +326,16 @@ type PutLogEventsOutput struct {
 	RejectedEntityInfo    *RejectedEntityInfo    `aws:"rejectedEntityInfo"`
 }
 
+// PutLogGroupDeletionProtectionInput is a structure of the service's model.
+type PutLogGroupDeletionProtectionInput struct {
+	LogGroupIdentifier        *string `aws:"logGroupIdentifier,required" min:"1" max:"2048" pattern:"[\\w#+=/:,.@-]*"`
+	DeletionProtectionEnabled *bool   `aws:"deletionProtectionEnabled,required"`
+}
+
+// PutLogGroupDeletionProtectionOutput is a structure of the service's model.
+type PutLogGroupDeletionProtectionOutput struct {
+}
+
 // PutMetricFilterInput is a structure of the service's model.
 type PutMetricFilterInput struct {
 	LogGroupName              *string                `aws:"logGroupName,required" min:"1" max:"512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
@@ -330,6 +365,20 @@ type PutQueryDefinitionInput struct {
 // PutQueryDefinitionOutput is a structure of the service's model.
 type PutQueryDefinitionOutput struct {
 	QueryDefinitionId *string `aws:"queryDefinitionId" min:"1" max:"256"`
+}
+
+// PutResourcePolicyInput is a structure of the service's model.
+type PutResourcePolicyInput struct {
+	PolicyName         *string `aws:"policyName"`
+	PolicyDocument     *string `aws:"policyDocument" min:"1" max:"51200"`
+	ResourceArn        *string `aws:"resourceArn"`
+	ExpectedRevisionId *string `aws:"expectedRevisionId" min:"1"`
+}
+
+// PutResourcePolicyOutput is a structure of the service's model.
+type PutResourcePolicyOutput struct {
+	ResourcePolicy *ResourcePolicy `aws:"resourcePolicy"`
+	RevisionId     *string         `aws:"revisionId" min:"1"`
 }
 
 // PutRetentionPolicyInput is a structure of the service's model.
@@ -574,6 +623,28 @@ type QueryDefinition struct {
 	LastModified      *int64           `aws:"lastModified" min:"0"`
 	LogGroupNames     []string         `aws:"logGroupNames" emin:"1" emax:"512" epattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	Parameters        []QueryParameter `aws:"parameters" max:"20"`
+}
+
+// PolicyScope is an enumeration of the service's model; "" means absent.
+type PolicyScope string
+
+// Values of PolicyScope.
+const (
+	PolicyScopeACCOUNT  PolicyScope = "ACCOUNT"
+	PolicyScopeRESOURCE PolicyScope = "RESOURCE"
+)
+
+// EnumValues lists the legal values.
+func (PolicyScope) EnumValues() []string { return []string{"ACCOUNT", "RESOURCE"} }
+
+// ResourcePolicy is a structure of the service's model.
+type ResourcePolicy struct {
+	PolicyName      *string     `aws:"policyName"`
+	PolicyDocument  *string     `aws:"policyDocument" min:"1" max:"51200"`
+	LastUpdatedTime *int64      `aws:"lastUpdatedTime" min:"0"`
+	PolicyScope     PolicyScope `aws:"policyScope"`
+	ResourceArn     *string     `aws:"resourceArn"`
+	RevisionId      *string     `aws:"revisionId" min:"1"`
 }
 
 // SubscriptionFilter is a structure of the service's model.

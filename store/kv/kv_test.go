@@ -79,6 +79,32 @@ func TestWritesScanInOrder(t *testing.T) {
 	}
 }
 
+// TestWalkSkips: keys are left out that are near, far and behind the end.
+func TestWalkSkips(t *testing.T) {
+	d := New(Config{Dir: t.TempDir()})
+	defer d.Close()
+	if err := d.Write(func(b Batch) (err error) {
+		for i := range 100 {
+			err = errors.Join(err, b.Set(fmt.Appendf(nil, "k%02d", i), nil))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	next := map[string]string{"k10": "k11", "k11": "k13", "k13": "k20", "k20": "k90x", "k92": "z"}
+	got := ""
+	err := d.Walk(t.Context(), []byte("k10"), []byte("k95"), func(k, _ []byte) ([]byte, error) {
+		got += string(k) + " "
+		if n, ok := next[string(k)]; ok {
+			return []byte(n), nil
+		}
+		return nil, nil
+	})
+	if err != nil || got != "k10 k11 k13 k20 k91 k92 " {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestScanEach(t *testing.T) {
 	d := New(Config{Dir: t.TempDir(), Merge: add})
 	defer d.Close()
