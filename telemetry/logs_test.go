@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -256,21 +258,8 @@ func TestRollingWhileAway(t *testing.T) {
 			if rolls < 4 {
 				want = append(want, "tail")
 			}
-			at := time.Now().Add(-time.Hour)
 			for i := range rolls {
-				if err := os.Chtimes(d.file("a.json"), at, at); err != nil {
-					t.Fatal(err)
-				}
-				at = at.Add(time.Minute)
-				if _, err := os.Stat(d.file("a.json.3")); err == nil { // the oldest goes, the others move down
-					d.rename("a.json.2", "a.json.1")
-					d.rename("a.json.3", "a.json.2")
-				}
-				n := 1
-				for _, err := os.Stat(d.file(fmt.Sprintf("a.json.%d", n))); err == nil; _, err = os.Stat(d.file(fmt.Sprintf("a.json.%d", n))) {
-					n++
-				}
-				d.rename("a.json", fmt.Sprintf("a.json.%d", n))
+				d.roll("a.json", 3)
 				text := fmt.Sprintf("roll %d", i)
 				d.write("a.json", text+"\n")
 				if i >= rolls-4 {
@@ -280,7 +269,79 @@ func TestRollingWhileAway(t *testing.T) {
 			d.Follow(d.app, []string{d.file("a.json")})
 			d.shipped(len(want))
 			d.drained(want...)
+			if told := strings.Contains(d.said.String(), "lines may be lost"); told != (rolls > 3) {
+				t.Errorf("it says %q", d.said)
+			}
 		})
+	}
+}
+
+// TestRollingAllTheTime rolls files at every moment of the reading, by cursors that take up where the last one was: each line is there
+// once while the reader is no more files behind than are kept.
+func TestRollingAllTheTime(t *testing.T) {
+	const kept, lines = 6, 2000
+	d := newDesk(t)
+	var read atomic.Int64
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c := &cursor{path: d.file("a.json")}
+		for n := int64(0); n < lines && !t.Failed(); n = read.Load() {
+			var b batch
+			if _, err := c.fill(&b, false, time.Now); err != nil {
+				t.Error(err)
+			}
+			for i, e := range b.events {
+				if e.Message != fmt.Sprint("line ", n+int64(i)) {
+					t.Errorf("after %d lines comes %q", n+int64(i), e.Message)
+				}
+			}
+			if c.missed {
+				t.Errorf("after %d lines it misses files", n)
+			}
+			if read.Add(int64(len(b.events))); c.file != nil && n%5 == 0 {
+				p, err := c.where()
+				if err != nil {
+					t.Error(err)
+				}
+				c.close()
+				c = &cursor{path: c.path, saved: &p}
+			}
+		}
+		c.close()
+	}()
+	for i := int64(0); i < lines && !t.Failed(); runtime.Gosched() {
+		if i-read.Load() < kept-1 {
+			d.roll("a.json", kept)
+			d.write("a.json", fmt.Sprint("line ", i, "\n"))
+			i++
+		}
+	}
+	<-done
+}
+
+// roll renames files as log4j2 does: when there are as many as are kept, the oldest goes and the others move down one by one.
+func (d *desk) roll(name string, kept int) {
+	d.t.Helper()
+	rolled := func(n int) string { return fmt.Sprintf("%s.%d", name, n) }
+	there := func(name string) bool {
+		_, err := os.Lstat(d.file(name))
+		return err == nil
+	}
+	n := 1
+	for n <= kept && there(rolled(n)) {
+		n++
+	}
+	if n > kept {
+		if err := os.Remove(d.file(rolled(1))); err != nil {
+			d.t.Fatal(err)
+		}
+		for n = 1; n < kept; n++ {
+			d.rename(rolled(n+1), rolled(n))
+		}
+	}
+	if there(name) {
+		d.rename(name, rolled(n))
 	}
 }
 
