@@ -180,15 +180,22 @@ func (d *desk) drained(want ...string) {
 func TestLogLine(t *testing.T) {
 	for line, want := range map[string]LogEvent{
 		`{"a":1,"timestamp":1234,"message":"x, \"y\"","n":{"timestamp":5}}`: {1234, `{"a":1,"message":"x, \"y\"","n":{"timestamp":5}}`},
-		`{"timestamp":1}`:                {1, `{}`},
-		`{"timestamp":1, "b" : [1, 2]}`:  {1, `{"b" : [1, 2]}`},
-		`{"a":1,"timestamp":2} `:         {2, `{"a":1}`},
-		`{"a":1}`:                        {7, `{"a":1}`},
-		`{"timestamp":"x","a":1}`:        {7, `{"timestamp":"x","a":1}`},
-		`{"timestamp":1,"a":`:            {7, `{"timestamp":1,"a":`},
-		`{"timestamp":1}{"timestamp":2}`: {7, `{"timestamp":1}{"timestamp":2}`},
-		`Exception in thread "main"`:     {7, `Exception in thread "main"`},
-		"bad \xff byte":                  {7, "bad \uFFFD byte"},
+		`{"timestamp":1}`:                           {1, `{}`},
+		`{"timestamp":1, "b" : [1, 2]}`:             {1, `{"b" : [1, 2]}`},
+		`{"a":1,"timestamp":2} `:                    {2, `{"a":1}`},
+		`{"a":1 , "timestamp":2 , "b":3}`:           {2, `{"a":1 , "b":3}`},
+		` { "timestamp":2 , "b":3}`:                 {2, `{"b":3}`},
+		`{"time\u0073tamp":2,"b":"\\"}`:             {2, `{"b":"\\"}`},
+		`{"timestamp":1,"a":2,"a":3,"timestamp":4}`: {1, `{"a":2,"a":3,"timestamp":4}`},
+		`{"timestamp":-1}`:                          {7, `{"timestamp":-1}`},
+		`{"timestamp":1.5}`:                         {7, `{"timestamp":1.5}`},
+		strings.Repeat("[", 1<<18):                  {7, strings.Repeat("[", 1<<18)},
+		`{"a":1}`:                                   {7, `{"a":1}`},
+		`{"timestamp":"x","a":1}`:                   {7, `{"timestamp":"x","a":1}`},
+		`{"timestamp":1,"a":`:                       {7, `{"timestamp":1,"a":`},
+		`{"timestamp":1}{"timestamp":2}`:            {7, `{"timestamp":1}{"timestamp":2}`},
+		`Exception in thread "main"`:                {7, `Exception in thread "main"`},
+		"bad \xff byte":                             {7, "bad \uFFFD byte"},
 	} {
 		if got := logLine([]byte(line), 7); got != want {
 			t.Errorf("%s: %v, want %v", line, got, want)
