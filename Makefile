@@ -17,10 +17,11 @@ test: ## every test: Go, Java, and the real AWS CLI against real Flink (about ha
 	$(MVN) -f e2e/relay/flink-1.15.xml package
 	go test -count=1 -timeout=45m ./...
 
-bench: ## time to all tasks running, beside stock Flink; readiness and idle memory of the server; the gap of a rescaling
+bench: ## time to all tasks running, beside stock Flink; readiness and idle memory of the server; the gap of a rescaling; the cost of log lines; ARGS="-only lines"
 	@scripts/setup.sh
 	$(MVN) -f examples/order-processor/pom.xml package -DskipTests
-	go run ./bench
+	$(MVN) -f e2e/jars/pom.xml package
+	go run ./bench $(ARGS)
 
 bench-kinesis: ## Kinesis beside kinesalite and kinesis-local: rates, latencies, cost, growth, the machine's limits; ARGS="-quick -only puts"
 	@scripts/setup.sh bench

@@ -173,17 +173,12 @@ func (s *server) upload(ctx context.Context, objects *s3.Client, jar string) err
 }
 
 func configuration(sh shape) *types.ApplicationConfiguration {
-	stream := func(id, name string) types.PropertyGroup {
-		return types.PropertyGroup{PropertyGroupId: &id, PropertyMap: map[string]string{"stream.name": name, "aws.region": "us-east-1"}}
-	}
 	return &types.ApplicationConfiguration{
 		ApplicationCodeConfiguration: &types.ApplicationCodeConfiguration{
 			CodeContentType: types.CodeContentTypeZipfile,
 			CodeContent:     &types.CodeContent{S3ContentLocation: &types.S3ContentLocation{BucketARN: aws.String("arn:aws:s3:::" + bucket), FileKey: aws.String("app.jar")}},
 		},
-		EnvironmentProperties: &types.EnvironmentProperties{PropertyGroups: []types.PropertyGroup{
-			stream("KinesisSource", "orders-stream"), stream("KinesisSink", "order-summaries-stream"),
-		}},
+		EnvironmentProperties: &types.EnvironmentProperties{PropertyGroups: sh.groups()},
 		FlinkApplicationConfiguration: &types.FlinkApplicationConfiguration{ParallelismConfiguration: &types.ParallelismConfiguration{
 			ConfigurationType: types.ConfigurationTypeCustom, Parallelism: aws.Int32(int32(sh.taskManagers)), ParallelismPerKPU: aws.Int32(1),
 			AutoScalingEnabled: aws.Bool(false),
@@ -194,16 +189,19 @@ func configuration(sh shape) *types.ApplicationConfiguration {
 // start gives the time from StartApplication until the application is RUNNING, which it is when all tasks run. Then it
 // stops the application, so that the next start is cold.
 func (s *server) start(ctx context.Context) (time.Duration, error) {
-	name := aws.String(application)
 	began := time.Now()
 	if err := s.run(ctx); err != nil {
 		return 0, err
 	}
 	took := time.Since(began)
-	if _, err := s.flink.StopApplication(ctx, &flink.StopApplicationInput{ApplicationName: name, Force: aws.Bool(true)}); err != nil {
-		return 0, err
+	return took, s.stop(ctx)
+}
+
+func (s *server) stop(ctx context.Context) error {
+	if _, err := s.flink.StopApplication(ctx, &flink.StopApplicationInput{ApplicationName: aws.String(application), Force: aws.Bool(true)}); err != nil {
+		return err
 	}
-	return took, s.awaitStatus(ctx, types.ApplicationStatusReady)
+	return s.awaitStatus(ctx, types.ApplicationStatusReady)
 }
 
 // run starts the application and waits until all of its tasks run.
@@ -236,10 +234,7 @@ func (s *server) close() error {
 	if s.flink != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		force := &flink.StopApplicationInput{ApplicationName: aws.String(application), Force: aws.Bool(true)}
-		if _, err := s.flink.StopApplication(ctx, force); err == nil {
-			_ = s.awaitStatus(ctx, types.ApplicationStatusReady) // the server's end comes next in any case
-		}
+		_ = s.stop(ctx) // the server's end comes next in any case
 	}
 	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
