@@ -33,7 +33,8 @@ type shape struct {
 }
 
 // groups are the properties as the API takes them.
-func (sh shape) groups() (list []types.PropertyGroup) {
+func (sh shape) groups() []types.PropertyGroup {
+	list := []types.PropertyGroup{} // which must be there
 	for id, properties := range sh.properties {
 		list = append(list, types.PropertyGroup{PropertyGroupId: &id, PropertyMap: properties})
 	}

@@ -130,7 +130,7 @@ func (s *server) begunFiles() int {
 // as long as it takes the application to begin another file. The application keeps its pace, each line is there once, and at the
 // end the server is not behind.
 func TestTenThousandLinesASecond(t *testing.T) {
-	const rate, seconds = 10_000, 36
+	const rate, seconds = 10_000, 30
 	s := serve(t)
 	s.makeRole("app")
 	a := s.create("lines", createOptions{jar: jar("test-lines.jar"), groups: map[string]map[string]string{
