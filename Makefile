@@ -17,7 +17,7 @@ test: ## every test: Go, Java, and the real AWS CLI against real Flink (about ha
 	$(MVN) -f e2e/relay/flink-1.15.xml package
 	go test -count=1 -timeout=45m ./...
 
-bench: ## time to all tasks running, beside stock Flink; the server's readiness and memory; the gap of a rescaling; ARGS="-only connectors"
+bench: ## time to all tasks running, beside stock Flink; the server's readiness and memory; the gap of a rescaling; the cost of log lines; ARGS="-only lines"
 	@scripts/setup.sh
 	$(MVN) -f examples/order-processor/pom.xml package -DskipTests
 	$(MVN) -f e2e/jars/pom.xml package

@@ -95,14 +95,9 @@ func (s *drey) prepare(ctx context.Context, sh shape) error {
 }
 
 func configuration(sh shape) *types.ApplicationConfiguration {
-	stream := func(id, name string) types.PropertyGroup {
-		return types.PropertyGroup{PropertyGroupId: &id, PropertyMap: map[string]string{"stream.name": name, "aws.region": "us-east-1"}}
-	}
 	return &types.ApplicationConfiguration{
 		ApplicationCodeConfiguration: server.Code(),
-		EnvironmentProperties: &types.EnvironmentProperties{PropertyGroups: []types.PropertyGroup{
-			stream("KinesisSource", "orders-stream"), stream("KinesisSink", "order-summaries-stream"),
-		}},
+		EnvironmentProperties:        &types.EnvironmentProperties{PropertyGroups: sh.groups()},
 		FlinkApplicationConfiguration: &types.FlinkApplicationConfiguration{ParallelismConfiguration: &types.ParallelismConfiguration{
 			ConfigurationType: types.ConfigurationTypeCustom, Parallelism: aws.Int32(int32(sh.taskManagers)), ParallelismPerKPU: aws.Int32(1),
 			AutoScalingEnabled: aws.Bool(false),

@@ -1,12 +1,14 @@
 // Bench prints, for this machine, how long an application takes from StartApplication until all of its tasks run, as a ratio
 // to the same jar on a session cluster of stock Flink that is started by hand, both cold and in the same run; and how soon
 // the server is ready and what it occupies when idle; and how long a change of the parallelism stops the processing, in place
-// and by a restart, with connectors of Kinesis too. It judges nothing.
+// and by a restart, with connectors of Kinesis too; and how many records a job can take that logs a line for each, with and without the collection of the lines. It
+// judges nothing.
 //
 //	go run ./bench
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -15,8 +17,11 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 )
 
 // shape is what both sides run: one JobManager, so many TaskManagers with one slot each.
@@ -24,13 +29,30 @@ type shape struct {
 	jar          string
 	taskManagers int
 	memory       string // of a TaskManager
+	properties   map[string]map[string]string
 }
+
+// groups are the properties as the API takes them.
+func (sh shape) groups() []types.PropertyGroup {
+	list := []types.PropertyGroup{} // which must be there
+	for id, properties := range sh.properties {
+		list = append(list, types.PropertyGroup{PropertyGroupId: &id, PropertyMap: properties})
+	}
+	return list
+}
+
+// parts are what can be measured alone.
+var parts = []string{"starts", "rescaling", "connectors", "lines"}
 
 func main() {
 	rounds := flag.Int("rounds", 3, "how often each is started")
 	parallelism := flag.Int("parallelism", 4, "tasks of each operator, and TaskManagers")
-	only := flag.String("only", "", "one part: start, rescaling, connectors")
+	only := flag.String("only", "", "what is measured, beside the server itself: "+strings.Join(parts, ", ")+"; all if empty")
 	flag.Parse()
+	if *only != "" && !slices.Contains(parts, *only) {
+		fmt.Fprintln(os.Stderr, "bench: there is no part", *only)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *only, *rounds, *parallelism); err != nil {
@@ -57,35 +79,37 @@ func run(ctx context.Context, only string, rounds, parallelism int) (err error) 
 	fmt.Printf("server ready            %6d ms   (aim: < 100)\n", s.ready.Milliseconds())
 	fmt.Printf("server idle             %6.1f MB   (aim: < 50)\n", float64(s.idle)/1e6)
 
-	sh := shape{filepath.Join(root, "examples", "order-processor", "target", "order-processor-1.0.jar"), parallelism, "1g"}
-	if err := s.prepare(ctx, sh); err != nil {
+	orders := shape{filepath.Join(root, "examples", "order-processor", "target", "order-processor-1.0.jar"), parallelism, "1g", map[string]map[string]string{
+		"KinesisSource": {"stream.name": "orders-stream", "aws.region": "us-east-1"}, "KinesisSink": {"stream.name": "order-summaries-stream", "aws.region": "us-east-1"},
+	}}
+	if err := s.prepare(ctx, orders); err != nil {
 		return err
 	}
-	for _, part := range []struct {
-		name    string
-		measure func() error
-	}{
-		{"start", func() error { return s.starts(ctx, root, work, sh, rounds) }},
-		{"rescaling", func() error {
-			return s.rescaling(ctx, filepath.Join(root, "e2e", "jars", "target", "test-portable.jar"), rounds)
-		}},
-		{"connectors", func() error {
-			return s.connectors(ctx, filepath.Join(root, "bench", "carrier", "target", "carrier.jar"), rounds)
-		}},
-	} {
-		if only != "" && only != part.name {
+	stock := stockFlink{home: filepath.Join(root, ".cache", "drey", "runtimes", "FLINK-1_18"), work: filepath.Join(work, "stock"), drey: s}
+	jars := filepath.Join(root, "e2e", "jars", "target")
+	for _, part := range parts {
+		if only != "" && part != only {
 			continue
 		}
-		if err := part.measure(); err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
+		switch part {
+		case "starts":
+			err = s.starts(ctx, orders, stock, rounds)
+		case "rescaling":
+			err = s.rescaling(ctx, shape{filepath.Join(jars, "test-portable.jar"), 1, "1g", nil}, rounds)
+		case "connectors":
+			err = s.connectors(ctx, filepath.Join(root, "bench", "carrier", "target", "carrier.jar"), rounds)
+		case "lines":
+			err = s.lines(ctx, filepath.Join(jars, "test-lines.jar"), stock, rounds)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", part, err)
 		}
 	}
 	return nil
 }
 
-// starts prints how long it takes until all tasks run, beside stock Flink.
-func (s *drey) starts(ctx context.Context, root, work string, sh shape, rounds int) error {
-	stock := stockFlink{home: filepath.Join(root, ".cache", "drey", "runtimes", "FLINK-1_18"), work: filepath.Join(work, "stock"), drey: s}
+// starts prints how long it takes until all tasks run, here and there by turns.
+func (s *drey) starts(ctx context.Context, sh shape, stock stockFlink, rounds int) error {
 	var ours, theirs []time.Duration
 	for i := range rounds {
 		t, err := stock.start(ctx, sh)
@@ -105,7 +129,7 @@ func (s *drey) starts(ctx context.Context, root, work string, sh shape, rounds i
 	return nil
 }
 
-func median(times []time.Duration) time.Duration {
-	slices.Sort(times)
-	return times[len(times)/2]
+func median[T cmp.Ordered](measured []T) T {
+	slices.Sort(measured)
+	return measured[len(measured)/2]
 }

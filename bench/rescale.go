@@ -70,15 +70,11 @@ func (s *drey) standstill(stop <-chan struct{}) (longest time.Duration) {
 
 // allTasksRun is false while nobody answers.
 func (s *drey) allTasksRun() bool {
-	found, err := filepath.Glob(filepath.Join(s.Data, "clusters", "*", "cluster.json"))
-	if err != nil || len(found) != 1 {
+	base, err := s.rest()
+	if err != nil {
 		return false
 	}
-	var plan struct{ RESTPort int }
-	if raw, err := os.ReadFile(found[0]); err != nil || json.Unmarshal(raw, &plan) != nil {
-		return false
-	}
-	resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/jobs/overview", plan.RESTPort))
+	resp, err := http.Get(base + "/jobs/overview")
 	if err != nil {
 		return false
 	}
@@ -100,28 +96,53 @@ func (s *drey) allTasksRun() bool {
 	return false
 }
 
-// replaceCode gives the stopped application another jar.
-func (s *drey) replaceCode(ctx context.Context, jar string) error {
-	if err := s.Upload(ctx, jar); err != nil {
+// rest is where the application's Flink answers.
+func (s *drey) rest() (string, error) {
+	found, err := filepath.Glob(filepath.Join(s.Data, "clusters", "*", "cluster.json"))
+	if err != nil {
+		return "", err
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("there are %d clusters", len(found))
+	}
+	raw, err := os.ReadFile(found[0])
+	if err != nil {
+		return "", err
+	}
+	var plan struct{ RESTPort int }
+	err = json.Unmarshal(raw, &plan)
+	return fmt.Sprintf("http://127.0.0.1:%d", plan.RESTPort), err
+}
+
+// replace gives the stopped application other code, with the properties and the parallelism of a shape.
+func (s *drey) replace(ctx context.Context, sh shape) error {
+	if err := s.Upload(ctx, sh.jar); err != nil {
 		return err
 	}
-	_, err := s.Flink.UpdateApplication(ctx, &flink.UpdateApplicationInput{
-		ApplicationName: aws.String(application), CurrentApplicationVersionId: aws.Int64(1),
-		ApplicationConfigurationUpdate: &types.ApplicationConfigurationUpdate{ApplicationCodeConfigurationUpdate: server.CodeUpdate()},
+	d, err := s.Flink.DescribeApplication(ctx, &flink.DescribeApplicationInput{ApplicationName: aws.String(application)})
+	if err != nil {
+		return err
+	}
+	_, err = s.Flink.UpdateApplication(ctx, &flink.UpdateApplicationInput{
+		ApplicationName: aws.String(application), CurrentApplicationVersionId: d.ApplicationDetail.ApplicationVersionId,
+		ApplicationConfigurationUpdate: &types.ApplicationConfigurationUpdate{
+			ApplicationCodeConfigurationUpdate: server.CodeUpdate(),
+			EnvironmentPropertyUpdates:         &types.EnvironmentPropertyUpdates{PropertyGroups: sh.groups()},
+			FlinkApplicationConfigurationUpdate: &types.FlinkApplicationConfigurationUpdate{ParallelismConfigurationUpdate: &types.ParallelismConfigurationUpdate{
+				ConfigurationTypeUpdate: types.ConfigurationTypeCustom, ParallelismUpdate: aws.Int32(int32(sh.taskManagers)),
+			}},
+		},
 	})
 	return err
 }
 
 // rescaling prints how long a change of the parallelism, up and down, stops the processing, in place and by a restart. The job is
 // a small one without connectors.
-func (s *drey) rescaling(ctx context.Context, jar string, rounds int) error {
-	if err := s.replaceCode(ctx, jar); err != nil {
+func (s *drey) rescaling(ctx context.Context, sh shape, rounds int) error {
+	if err := s.replace(ctx, sh); err != nil {
 		return err
 	}
 	if err := s.Run(ctx, application); err != nil {
-		return err
-	}
-	if _, err := s.rescale(ctx, 1, true); err != nil {
 		return err
 	}
 	for _, to := range []int{2, 1} {

@@ -35,26 +35,31 @@ func (f stockFlink) start(ctx context.Context, sh shape) (took time.Duration, er
 	if err := f.configure(sh); err != nil {
 		return 0, err
 	}
-	var processes []*exec.Cmd
-	defer func() {
-		for _, p := range processes {
-			syscall.Kill(-p.Process.Pid, syscall.SIGKILL)
-			p.Wait()
-		}
-	}()
 	began := time.Now()
+	stop, err := f.run(ctx, sh)
+	took = time.Since(began)
+	stop()
+	return took, err
+}
+
+// run starts what is configured, and returns when all tasks run. Stop ends it, in any case.
+func (f stockFlink) run(ctx context.Context, sh shape) (stop func(), err error) {
+	var processes []*exec.Cmd
+	stop = func() {
+		for _, p := range processes {
+			_ = syscall.Kill(-p.Process.Pid, syscall.SIGKILL) // gone already if this fails
+			_ = p.Wait()                                      // killed
+		}
+	}
 	roles := append([]string{"entrypoint.StandaloneSessionClusterEntrypoint"}, slices.Repeat([]string{"taskexecutor.TaskManagerRunner"}, sh.taskManagers)...)
 	for i, role := range roles {
 		p, err := f.java(ctx, fmt.Sprintf("process-%d", i), "org.apache.flink.runtime."+role)
 		if err != nil {
-			return 0, err
+			return stop, err
 		}
 		processes = append(processes, p)
 	}
-	if err := f.submit(ctx, sh); err != nil {
-		return 0, err
-	}
-	return time.Since(began), nil
+	return stop, f.submit(ctx, sh)
 }
 
 // configure writes a fresh configuration: the defaults, but for ports and sizes.
@@ -67,10 +72,11 @@ func (f stockFlink) configure(sh shape) error {
 			return err
 		}
 	}
-	stream := func(id, name string) map[string]any {
-		return map[string]any{"PropertyGroupId": id, "PropertyMap": map[string]string{"stream.name": name, "aws.region": "us-east-1"}}
+	var groups []any
+	for id, properties := range sh.properties {
+		groups = append(groups, map[string]any{"PropertyGroupId": id, "PropertyMap": properties})
 	}
-	properties, err := json.Marshal([]any{stream("KinesisSource", "orders-stream"), stream("KinesisSink", "order-summaries-stream")})
+	properties, err := json.Marshal(groups)
 	if err != nil {
 		return err
 	}
@@ -183,7 +189,7 @@ var taskManagerSizes = []string{
 // submit uploads and runs the jar as soon as the cluster takes it, and waits for its tasks.
 func (f stockFlink) submit(ctx context.Context, sh shape) error {
 	err := server.Poll(ctx, 20*time.Millisecond, time.Minute, func() (bool, error) {
-		return get(ctx, "/overview", new(struct{})) == nil, nil
+		return get(ctx, rest+"/overview", new(struct{})) == nil, nil
 	})
 	if err != nil {
 		log, _ := os.ReadFile(filepath.Join(f.work, "log", "process-0"))
@@ -203,7 +209,7 @@ func (f stockFlink) submit(ctx context.Context, sh shape) error {
 		var job struct {
 			Vertices []struct{ Status string }
 		}
-		if err := get(ctx, "/jobs/"+run.JobID, &job); err != nil {
+		if err := get(ctx, rest+"/jobs/"+run.JobID, &job); err != nil {
 			return false, err
 		}
 		for _, v := range job.Vertices {
@@ -238,8 +244,8 @@ func upload(ctx context.Context, jar string) (id string, err error) {
 	return filepath.Base(answer.Filename), err
 }
 
-func get(ctx context.Context, path string, into any) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, rest+path, nil)
+func get(ctx context.Context, url string, into any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@
 //	Use the Apache Flink Dashboard: TestDashboard
 //	Understand application resources: TestFullDisk
 //	Security in Amazon Managed Service for Apache Flink: TestWrongCredentials, TestSkewedClock, TestMalformedBodies, TestTruncatedChunks
-//	Logging and monitoring: TestMetricsAreFlinks, TestTailFollows, TestCrashLoops, TestConfigurationWins, TestLogsActOnWhatArrives, TestAlarmsPage
+//	Logging and monitoring: TestMetricsAreFlinks, TestTailFollows, TestCrashLoops, TestConfigurationWins, TestLogsActOnWhatArrives, TestTenThousandLinesASecond, TestAlarmsPage
 //	Use system rollback: TestVersions
 //	Troubleshoot: TestCodeThatFails, TestCrashLoops, TestWrongMoment
 //	API reference, and its clients: TestClients, TestTerraformAround, TestTerraformWatching, TestTerraformApplication, TestTerraformStart

@@ -35,8 +35,8 @@ func BenchmarkShip(b *testing.B) {
 		path := filepath.Join(dir, "taskmanager.log")
 		var text strings.Builder
 		for i := range lines {
-			fmt.Fprintf(&text, `{"instant":{"epochSecond":%d,"nanoOfSecond":0},"locationInformation":"org.apache.flink.X.y(X.java:%d)","message":"line %d %s","messageType":"INFO"}`+"\n",
-				time.Now().Unix(), i%500, i, strings.Repeat("word ", 40))
+			fmt.Fprintf(&text, `{"applicationARN":"arn:aws:kinesisanalytics:us-east-1:123456789012:application/orders","applicationVersionId":"1","locationInformation":"org.apache.flink.X.y(X.java:%d)","logger":"org.apache.flink.X","message":"line %d %s","messageSchemaVersion":"1","messageType":"INFO","threadName":"Source: Orders (1/1)#0","timestamp":%d}`+"\n",
+				i%500, i, strings.Repeat("word ", 20), time.Now().UnixMilli())
 		}
 		if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
 			b.Fatal(err)

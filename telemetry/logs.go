@@ -299,11 +299,20 @@ func (tl *tail) pass(ctx context.Context, draining bool) error {
 				errs = append(errs, err) // the other files and what was read go on
 			}
 			more = more || full
+			tl.tellMissed(a, c)
 		}
 		errs = append(errs, tl.ship(ctx, &b))
 		if err := errors.Join(errs...); err != nil || !more {
 			return err
 		}
+	}
+}
+
+// tellMissed tells the operator, who may be asked for lines that nobody will find.
+func (tl *tail) tellMissed(a LoggedApplication, c *cursor) {
+	if c.missed {
+		c.missed = false
+		tl.t.c.Log.Warn("log lines may be lost: log files were deleted before all of them was read", "application", a.ARN, "file", c.path)
 	}
 }
 

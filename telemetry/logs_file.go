@@ -8,10 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -44,6 +41,7 @@ type cursor struct {
 	offset int64  // everything before it is in a batch
 	buf    []byte // bytes from offset on
 	gone   bool   // nothing is left at the path and all of it was read
+	missed bool   // files went before they were read
 	batch  int64  // of the last one shipped
 }
 
@@ -81,12 +79,8 @@ func (c *cursor) fill(b *batch, draining bool, now func() time.Time) (full bool,
 		if !rolled {
 			return false, nil
 		}
-		next, err := c.following()
-		if err != nil || next == "" {
-			c.gone = err == nil
-			return false, err
-		}
-		if err := c.turnTo(next); err != nil {
+		turned, err := c.turn()
+		if err != nil || !turned {
 			return false, err
 		}
 		b.move(c)
@@ -154,46 +148,54 @@ func (b *batch) move(c *cursor) {
 
 // open finds the file to begin with.
 func (c *cursor) open() error {
-	list, err := c.generations()
+	list, err := generations(c.path)
 	if err != nil || len(list) == 0 {
 		c.gone = err == nil
 		return err
 	}
-	for _, path := range list {
-		if c.saved == nil {
-			break
-		}
-		found, err := c.resume(path)
-		if err != nil || found {
-			return err
+	for _, g := range list {
+		if c.saved != nil && g.is(c.saved.fileID) {
+			found, err := c.resume(g)
+			if err != nil || found {
+				return err
+			}
 		}
 	}
-	return c.turnTo(list[0]) // new, or the one that was read is gone: the oldest left comes after it
+	turned, err := c.turnTo(list[0]) // new, or the one that was read is gone: the oldest left comes after it
+	c.missed = turned && c.saved != nil && c.saved.Offset > 0
+	return err
 }
 
-// resume opens a file if it is the one that was left.
-func (c *cursor) resume(path string) (bool, error) {
-	f, id, size, err := openLog(path)
+// resume opens a file if it is the one that was left, and not one that was given its inode. What was rolled at this moment
+// counts as found, and is looked for again.
+func (c *cursor) resume(g generation) (bool, error) {
+	f, id, size, err := openLog(g.path)
 	if f == nil || err != nil {
-		return false, err
+		return err == nil, err
+	}
+	if !g.is(id) {
+		return true, f.Close()
 	}
 	sum, err := checksum(f, c.saved.Head)
-	if err != nil || id.Device != c.saved.Device || id.Inode != c.saved.Inode || size < c.saved.Offset || sum != c.saved.Sum {
+	if err != nil || size < c.saved.Offset || sum != c.saved.Sum {
 		return false, errors.Join(err, f.Close())
 	}
 	c.file, c.id, c.offset, c.buf = f, id, c.saved.Offset, nil
 	return true, nil
 }
 
-// turnTo reads another file from its beginning.
-func (c *cursor) turnTo(path string) error {
-	f, id, _, err := openLog(path)
+// turnTo reads another file from its beginning; false if that was rolled at this moment.
+func (c *cursor) turnTo(g generation) (bool, error) {
+	f, id, _, err := openLog(g.path)
 	if f == nil || err != nil {
-		return err
+		return false, err
+	}
+	if !g.is(id) {
+		return false, f.Close()
 	}
 	c.close()
 	c.file, c.id, c.offset, c.buf, c.gone = f, id, 0, nil, false
-	return nil
+	return true, nil
 }
 
 // openLog opens a file; nil if there is none. An application may write where its log files lie: a link in the place of
@@ -212,6 +214,9 @@ func openLog(path string) (*os.File, fileID, int64, error) {
 	}
 	return f, identify(info), info.Size(), nil
 }
+
+// is tells whether both are about one inode.
+func (id fileID) is(other fileID) bool { return id.Device == other.Device && id.Inode == other.Inode }
 
 func identify(info fs.FileInfo) fileID {
 	st := info.Sys().(*syscall.Stat_t)
@@ -244,75 +249,5 @@ func (c *cursor) rolled() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	now := identify(info)
-	return now.Device != c.id.Device || now.Inode != c.id.Inode, nil
-}
-
-// following names the file that was begun after the open one; "" if there is none yet.
-func (c *cursor) following() (string, error) {
-	list, err := c.generations()
-	if err != nil || len(list) == 0 {
-		return "", err
-	}
-	for i, path := range list {
-		info, err := os.Stat(path)
-		if err != nil {
-			return "", nil // rolled again at this moment: look again
-		}
-		if id := identify(info); id.Device == c.id.Device && id.Inode == c.id.Inode {
-			if i+1 < len(list) {
-				return list[i+1], nil
-			}
-			return "", nil
-		}
-	}
-	return list[0], nil // the open one was deleted: all that are left came after it
-}
-
-// generations lists the rolled files of the path, oldest first, and the path itself.
-func (c *cursor) generations() ([]string, error) {
-	names, err := os.ReadDir(filepath.Dir(c.path))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	type rolled struct {
-		path   string
-		number int
-		at     time.Time
-	}
-	var list []rolled
-	current := false
-	for _, n := range names {
-		suffix, ok := strings.CutPrefix(n.Name(), filepath.Base(c.path))
-		if ok && suffix == "" {
-			current = true
-			continue
-		}
-		number, err := strconv.Atoi(strings.TrimPrefix(suffix, "."))
-		if !ok || !strings.HasPrefix(suffix, ".") || err != nil {
-			continue
-		}
-		info, err := n.Info()
-		if err != nil {
-			continue // deleted meanwhile
-		}
-		list = append(list, rolled{c.path + suffix, number, info.ModTime()})
-	}
-	slices.SortFunc(list, func(a, b rolled) int { // log4j2 gives the newest the highest number
-		if d := a.at.Compare(b.at); d != 0 {
-			return d
-		}
-		return a.number - b.number
-	})
-	var paths []string
-	for _, r := range list {
-		paths = append(paths, r.path)
-	}
-	if current {
-		paths = append(paths, c.path)
-	}
-	return paths, nil
+	return !identify(info).is(c.id), nil
 }

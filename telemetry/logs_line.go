@@ -2,9 +2,11 @@ package telemetry
 
 import (
 	"bytes"
-	"encoding/json"
+	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxLogMessage is the longest message that fits into a batch.
@@ -19,37 +21,43 @@ func logLine(line []byte, now int64) LogEvent {
 	return LogEvent{now, cutMessage(string(line))}
 }
 
+// recordOptions take what encoding/json takes.
+var recordOptions = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+
 // logRecord reads a JSON object and leaves its members in their order and as they were written.
 func logRecord(line []byte) (LogEvent, bool) {
-	d := json.NewDecoder(bytes.NewReader(line))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+	d := jsontext.NewDecoder(bytes.NewBuffer(line), recordOptions...)
+	if open, err := d.ReadToken(); err != nil || open.Kind() != '{' {
 		return LogEvent{}, false
 	}
 	e := LogEvent{Time: -1}
-	out := make([]byte, 1, len(line))
-	out[0] = '{'
-	for d.More() {
+	from, to := int64(0), int64(0) // of the member that is taken out
+	for d.PeekKind() == '"' {
 		start := d.InputOffset()
-		name, err := d.Token()
+		name, err := d.ReadToken()
 		if err != nil {
 			return LogEvent{}, false
 		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
+		is := e.Time < 0 && name.String() == "timestamp"
+		value, err := d.ReadValue()
+		if err != nil {
 			return LogEvent{}, false
 		}
-		if name == "timestamp" && e.Time < 0 && json.Unmarshal(value, &e.Time) == nil {
+		if !is {
 			continue
 		}
-		if len(out) > 1 {
-			out = append(out, ',')
+		if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
+			e.Time, from, to = n, start, d.InputOffset()
 		}
-		out = append(out, bytes.TrimLeft(line[start:d.InputOffset()], ", \t")...)
 	}
-	if _, err := d.Token(); err != nil || e.Time < 0 || len(bytes.TrimSpace(line[d.InputOffset():])) > 0 {
+	if _, err := d.ReadToken(); err != nil || e.Time < 0 || len(bytes.TrimSpace(line[d.InputOffset():])) > 0 {
 		return LogEvent{}, false
 	}
-	e.Message = cutMessage(string(append(out, '}')))
+	before, after := line[:from], line[to:d.InputOffset()]
+	if before = bytes.TrimLeft(before, " \t"); len(before) == 1 { // it was the first: the comma behind it goes, else the one before it
+		after = bytes.TrimLeft(after, ", \t")
+	}
+	e.Message = cutMessage(string(before) + string(after))
 	return e, true
 }
 

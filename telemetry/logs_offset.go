@@ -5,8 +5,6 @@ import (
 	stdsql "database/sql"
 	"encoding/json"
 	"errors"
-	"io/fs"
-	"os"
 	"time"
 
 	"drey/store/sql"
@@ -96,7 +94,11 @@ func forgetLostFiles(ctx context.Context, db *sql.DB) error {
 			if err := rows.Scan(&path); err != nil {
 				return err
 			}
-			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			left, err := generations(path)
+			if err != nil {
+				return err
+			}
+			if len(left) == 0 {
 				lost = append(lost, path)
 			}
 		}

@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -178,15 +180,22 @@ func (d *desk) drained(want ...string) {
 func TestLogLine(t *testing.T) {
 	for line, want := range map[string]LogEvent{
 		`{"a":1,"timestamp":1234,"message":"x, \"y\"","n":{"timestamp":5}}`: {1234, `{"a":1,"message":"x, \"y\"","n":{"timestamp":5}}`},
-		`{"timestamp":1}`:                {1, `{}`},
-		`{"timestamp":1, "b" : [1, 2]}`:  {1, `{"b" : [1, 2]}`},
-		`{"a":1,"timestamp":2} `:         {2, `{"a":1}`},
-		`{"a":1}`:                        {7, `{"a":1}`},
-		`{"timestamp":"x","a":1}`:        {7, `{"timestamp":"x","a":1}`},
-		`{"timestamp":1,"a":`:            {7, `{"timestamp":1,"a":`},
-		`{"timestamp":1}{"timestamp":2}`: {7, `{"timestamp":1}{"timestamp":2}`},
-		`Exception in thread "main"`:     {7, `Exception in thread "main"`},
-		"bad \xff byte":                  {7, "bad \uFFFD byte"},
+		`{"timestamp":1}`:                           {1, `{}`},
+		`{"timestamp":1, "b" : [1, 2]}`:             {1, `{"b" : [1, 2]}`},
+		`{"a":1,"timestamp":2} `:                    {2, `{"a":1}`},
+		`{"a":1 , "timestamp":2 , "b":3}`:           {2, `{"a":1 , "b":3}`},
+		` { "timestamp":2 , "b":3}`:                 {2, `{"b":3}`},
+		`{"time\u0073tamp":2,"b":"\\"}`:             {2, `{"b":"\\"}`},
+		`{"timestamp":1,"a":2,"a":3,"timestamp":4}`: {1, `{"a":2,"a":3,"timestamp":4}`},
+		`{"timestamp":-1}`:                          {7, `{"timestamp":-1}`},
+		`{"timestamp":1.5}`:                         {7, `{"timestamp":1.5}`},
+		strings.Repeat("[", 1<<18):                  {7, strings.Repeat("[", 1<<18)},
+		`{"a":1}`:                                   {7, `{"a":1}`},
+		`{"timestamp":"x","a":1}`:                   {7, `{"timestamp":"x","a":1}`},
+		`{"timestamp":1,"a":`:                       {7, `{"timestamp":1,"a":`},
+		`{"timestamp":1}{"timestamp":2}`:            {7, `{"timestamp":1}{"timestamp":2}`},
+		`Exception in thread "main"`:                {7, `Exception in thread "main"`},
+		"bad \xff byte":                             {7, "bad \uFFFD byte"},
 	} {
 		if got := logLine([]byte(line), 7); got != want {
 			t.Errorf("%s: %v, want %v", line, got, want)
@@ -256,21 +265,8 @@ func TestRollingWhileAway(t *testing.T) {
 			if rolls < 4 {
 				want = append(want, "tail")
 			}
-			at := time.Now().Add(-time.Hour)
 			for i := range rolls {
-				if err := os.Chtimes(d.file("a.json"), at, at); err != nil {
-					t.Fatal(err)
-				}
-				at = at.Add(time.Minute)
-				if _, err := os.Stat(d.file("a.json.3")); err == nil { // the oldest goes, the others move down
-					d.rename("a.json.2", "a.json.1")
-					d.rename("a.json.3", "a.json.2")
-				}
-				n := 1
-				for _, err := os.Stat(d.file(fmt.Sprintf("a.json.%d", n))); err == nil; _, err = os.Stat(d.file(fmt.Sprintf("a.json.%d", n))) {
-					n++
-				}
-				d.rename("a.json", fmt.Sprintf("a.json.%d", n))
+				d.roll("a.json", 3)
 				text := fmt.Sprintf("roll %d", i)
 				d.write("a.json", text+"\n")
 				if i >= rolls-4 {
@@ -280,7 +276,79 @@ func TestRollingWhileAway(t *testing.T) {
 			d.Follow(d.app, []string{d.file("a.json")})
 			d.shipped(len(want))
 			d.drained(want...)
+			if told := strings.Contains(d.said.String(), "lines may be lost"); told != (rolls > 3) {
+				t.Errorf("it says %q", d.said)
+			}
 		})
+	}
+}
+
+// TestRollingAllTheTime rolls files at every moment of the reading, by cursors that take up where the last one was: each line is there
+// once while the reader is no more files behind than are kept.
+func TestRollingAllTheTime(t *testing.T) {
+	const kept, lines = 6, 2000
+	d := newDesk(t)
+	var read atomic.Int64
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c := &cursor{path: d.file("a.json")}
+		for n := int64(0); n < lines && !t.Failed(); n = read.Load() {
+			var b batch
+			if _, err := c.fill(&b, false, time.Now); err != nil {
+				t.Error(err)
+			}
+			for i, e := range b.events {
+				if e.Message != fmt.Sprint("line ", n+int64(i)) {
+					t.Errorf("after %d lines comes %q", n+int64(i), e.Message)
+				}
+			}
+			if c.missed {
+				t.Errorf("after %d lines it misses files", n)
+			}
+			if read.Add(int64(len(b.events))); c.file != nil && n%5 == 0 {
+				p, err := c.where()
+				if err != nil {
+					t.Error(err)
+				}
+				c.close()
+				c = &cursor{path: c.path, saved: &p}
+			}
+		}
+		c.close()
+	}()
+	for i := int64(0); i < lines && !t.Failed(); runtime.Gosched() {
+		if i-read.Load() < kept-1 {
+			d.roll("a.json", kept)
+			d.write("a.json", fmt.Sprint("line ", i, "\n"))
+			i++
+		}
+	}
+	<-done
+}
+
+// roll renames files as log4j2 does: when there are as many as are kept, the oldest goes and the others move down one by one.
+func (d *desk) roll(name string, kept int) {
+	d.t.Helper()
+	rolled := func(n int) string { return fmt.Sprintf("%s.%d", name, n) }
+	there := func(name string) bool {
+		_, err := os.Lstat(d.file(name))
+		return err == nil
+	}
+	n := 1
+	for n <= kept && there(rolled(n)) {
+		n++
+	}
+	if n > kept {
+		if err := os.Remove(d.file(rolled(1))); err != nil {
+			d.t.Fatal(err)
+		}
+		for n = 1; n < kept; n++ {
+			d.rename(rolled(n+1), rolled(n))
+		}
+	}
+	if there(name) {
+		d.rename(name, rolled(n))
 	}
 }
 
