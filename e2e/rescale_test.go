@@ -101,6 +101,7 @@ func TestRescaleInPlace(t *testing.T) {
 
 // TestEveryRuntimeRescales a running job that counts: it stays the same job, and counts on.
 func TestEveryRuntimeRescales(t *testing.T) {
+	t.Parallel()
 	for _, runtime := range []string{"FLINK-1_19", "FLINK-1_20", "FLINK-2_2", "FLINK-2_3"} {
 		t.Run(runtime, func(t *testing.T) {
 			installRuntimes(t, runtime)

@@ -58,6 +58,7 @@ func (a application) upgraded(runtime string, more ...string) {
 // TestRuntimes carries the state of one application over three runtimes (developer guide, "Upgrade your application to a new
 // Apache Flink version"), and back by a snapshot.
 func TestRuntimes(t *testing.T) {
+	t.Parallel()
 	installRuntimes(t, "FLINK-1_20", "FLINK-2_2")
 	s := serve(t)
 	s.makeRole("app")
