@@ -310,15 +310,15 @@ func TestKeepsNoMoreThanItMust(t *testing.T) {
 }
 
 func TestTooManyGroups(t *testing.T) {
-	for _, text := range []string{"stats count(*) by @message", "dedup m", "stats count_distinct(@message)", "sort m"} {
+	for _, text := range []string{"stats count(*) by @message", "stats latest(@message) by @ptr", "dedup m", "stats count_distinct(@message)", "sort m"} {
 		q, err := Parse("fields @message as m | " + text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := q.Start(start, maxRows, nil).Worker()
+		w := q.Start(start, maxRows, func(e *Event) string { return fmt.Sprint(e.Block) }).Worker()
 		err = nil
 		for i := 0; i < maxBytes>>15+2 && err == nil; i++ {
-			err = w.Add(Event{Message: strings.Repeat("x", 1<<15) + fmt.Sprint(i), Source: source})
+			err = w.Add(Event{Message: strings.Repeat("x", 1<<15) + fmt.Sprint(i), Source: source, Block: uint64(i)})
 		}
 		if !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%s: %v", text, err)
