@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -142,7 +143,7 @@ func TestRefusedAlarms(t *testing.T) {
 		change     func(*sdk.PutMetricAlarmInput)
 		code, want string
 	}{
-		"Name":        {func(in *sdk.PutMetricAlarmInput) { in.AlarmName = aws.String("ü") }, "ValidationError", "AlarmName"},
+		"Name":        {func(in *sdk.PutMetricAlarmInput) { in.AlarmName = aws.String("a\x7fb") }, "ValidationError", "AlarmName"},
 		"MetricName":  {func(in *sdk.PutMetricAlarmInput) { in.MetricName = nil }, "MissingParameter", "MetricName"},
 		"Namespace":   {func(in *sdk.PutMetricAlarmInput) { in.Namespace = nil }, "MissingParameter", "Namespace"},
 		"NoPeriod":    {func(in *sdk.PutMetricAlarmInput) { in.Period = nil }, "MissingParameter", "Period"},
@@ -199,6 +200,30 @@ func TestRefusedAlarms(t *testing.T) {
 	}
 	if out, err := c.DescribeAlarms(t.Context(), &sdk.DescribeAlarmsInput{}); err != nil || len(out.MetricAlarms) != 0 {
 		t.Errorf("a refused alarm is there: %+v, %v", out, err)
+	}
+}
+
+// TestAlarmNames has names that are not ASCII: they are put, set, found in rules and told in the history.
+func TestAlarmNames(t *testing.T) {
+	c := client(t, serve(t))
+	long := "x" + strings.Repeat("ü", 124) // the summary of its history is cut within an ü
+	mustPut(t, c, static(long))
+	if _, err := c.PutCompositeAlarm(t.Context(), &sdk.PutCompositeAlarmInput{AlarmName: aws.String("気温"), AlarmRule: aws.String(`ALARM("` + long + `")`)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.SetAlarmState(t.Context(), &sdk.SetAlarmStateInput{AlarmName: &long, StateValue: types.StateValueAlarm, StateReason: aws.String("test")}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.DescribeAlarms(t.Context(), &sdk.DescribeAlarmsInput{AlarmNames: []string{"気温"}, AlarmTypes: []types.AlarmType{types.AlarmTypeCompositeAlarm}})
+	if err != nil || len(out.CompositeAlarms) != 1 || out.CompositeAlarms[0].StateValue != types.StateValueAlarm {
+		t.Errorf("%+v, %v", out, err)
+	}
+	history, err := c.DescribeAlarmHistory(t.Context(), &sdk.DescribeAlarmHistoryInput{AlarmName: &long, HistoryItemType: types.HistoryItemTypeConfigurationUpdate})
+	if err != nil || len(history.AlarmHistoryItems) != 1 || *history.AlarmHistoryItems[0].AlarmName != long {
+		t.Fatalf("%+v, %v", history, err)
+	}
+	if s := *history.AlarmHistoryItems[0].HistorySummary; !utf8.ValidString(s) || len(s) > 255 || strings.ContainsRune(s, utf8.RuneError) {
+		t.Errorf("summary %q", s)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // PutCompositeAlarm makes or changes an alarm on the states of others. Its rule is decided at once.
 func (s *Service) PutCompositeAlarm(ctx context.Context, in *model.PutCompositeAlarmInput) (*model.PutCompositeAlarmOutput, error) {
-	if !printable(*in.AlarmName) {
+	if !validAlarmName(*in.AlarmName) {
 		return nil, invalid.Errorf("The value %s for parameter AlarmName is invalid.", *in.AlarmName)
 	}
 	if in.ActionConfiguration != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"drey/cloudwatch/alarm"
@@ -37,7 +38,7 @@ func (d *alarmDocument) item(at time.Time, what model.HistoryItemType, summary s
 		panic(err) // what this package made
 	}
 	if len(summary) > maxSummary {
-		summary = summary[:maxSummary]
+		summary = strings.ToValidUTF8(summary[:maxSummary], "")
 	}
 	if len(text) > maxHistoryData {
 		text = []byte(`{"version":"1.0"}`)

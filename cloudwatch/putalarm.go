@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"drey/cloudwatch/alarm"
 	model "drey/model/cloudwatch"
@@ -58,7 +59,7 @@ func (b *board) configure(name string, enabled *bool, tags map[string]string) *a
 
 func checkMetricAlarm(in *model.PutMetricAlarmInput, account string) error {
 	switch {
-	case !printable(*in.AlarmName):
+	case !validAlarmName(*in.AlarmName):
 		return invalid.Errorf("The value %s for parameter AlarmName is invalid.", *in.AlarmName)
 	case in.EvaluationCriteria != nil || in.EvaluationInterval != nil:
 		return invalid.Errorf("The parameter EvaluationCriteria is not supported: this server has no PromQL.")
@@ -92,6 +93,12 @@ func checkMetricAlarm(in *model.PutMetricAlarmInput, account string) error {
 		return err
 	}
 	return checkSpan(int64(period), int64(*in.EvaluationPeriods))
+}
+
+// validAlarmName tells whether name is UTF-8 without ASCII control characters ("PutMetricAlarm"), and not blank.
+func validAlarmName(name string) bool {
+	control := func(r rune) bool { return r < ' ' || r == 0x7f }
+	return utf8.ValidString(name) && !strings.ContainsFunc(name, control) && strings.TrimSpace(name) != ""
 }
 
 func checkSpan(period, periods int64) error {
