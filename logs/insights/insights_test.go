@@ -326,6 +326,36 @@ func TestTooManyGroups(t *testing.T) {
 	}
 }
 
+// TestLongTexts has functions that would fill the memory with one short event.
+func TestLongTexts(t *testing.T) {
+	replaced, doubled := "@message", "fields concat(@message, @message) as a0"
+	for i := range 40 {
+		replaced = fmt.Sprintf("replace(%s, '', 'xxxxxxxxxxxxxxxxxxxx')", replaced)
+		doubled += fmt.Sprintf(" | fields concat(a%d, a%d) as a%d", i, i, i+1)
+	}
+	many := "fields concat(@message, '') as a"
+	for range 2000 {
+		many += " | fields toupper(a)"
+	}
+	for _, text := range []string{
+		"fields " + replaced, doubled, many, "filter strlen(" + replaced + ") = 1", "stats count(*) by " + replaced + " as x",
+		"stats max(@message) as m | fields " + strings.ReplaceAll(replaced, "@message", "m"), "stats " + strings.ReplaceAll(replaced, "@message", "max(@message)") + " as m",
+	} {
+		q, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := q.Start(start, maxRows, nil)
+		err = r.Worker().Add(Event{Message: strings.Repeat("m", 10_000), Source: source})
+		if err == nil {
+			_, _, err = r.Finish()
+		}
+		if !errors.Is(err, ErrLongTexts) {
+			t.Errorf("%.60s: %v", text, err)
+		}
+	}
+}
+
 func FuzzQuery(f *testing.F) {
 	for _, s := range []string{
 		"fields jsonParse(@message) as m | filter m.a[0].`b.c`.d = 1 | display jsonStringify(m[1])",

@@ -45,6 +45,8 @@ type row struct {
 	order  []Value   // what sort asked for
 	totals []Value   // of the aggregates, inside stats
 	run    *Run
+	texts  int  // bytes that functions have made
+	excess bool // they have made, or would have to make, more than maxTexts
 }
 
 type jsonState uint8
