@@ -373,6 +373,44 @@ func TestAlarmHistory(t *testing.T) {
 	refused(t, err, "InvalidParameterValue", "AlarmContributorId")
 }
 
+// TestPagesStay reads pages while alarms and items of their history come and go: what stays is read once.
+func TestPagesStay(t *testing.T) {
+	c := client(t, serve(t))
+	for _, name := range []string{"a", "b", "c", "d"} {
+		mustPut(t, c, static(name))
+	}
+	alarms := sdk.NewDescribeAlarmsPaginator(c, &sdk.DescribeAlarmsInput{MaxRecords: aws.Int32(2)})
+	items := sdk.NewDescribeAlarmHistoryPaginator(c, &sdk.DescribeAlarmHistoryInput{MaxRecords: aws.Int32(2)})
+	var names, history []string
+	for alarms.HasMorePages() || items.HasMorePages() {
+		if alarms.HasMorePages() {
+			out, err := alarms.NextPage(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range out.MetricAlarms {
+				names = append(names, *a.AlarmName)
+			}
+		}
+		out, err := items.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range out.AlarmHistoryItems {
+			history = append(history, *i.HistorySummary)
+		}
+		if _, err := c.DeleteAlarms(t.Context(), &sdk.DeleteAlarmsInput{AlarmNames: []string{"a"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Join(names, " "); got != "a b c d" {
+		t.Errorf("alarms %s", got)
+	}
+	if got, want := strings.Join(history, ", "), `Alarm "d" created, Alarm "c" created, Alarm "b" created, Alarm "a" created`; got != want {
+		t.Errorf("history %s, want %s", got, want)
+	}
+}
+
 func TestAlarmTags(t *testing.T) {
 	c := client(t, serve(t))
 	in := static("a")

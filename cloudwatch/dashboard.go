@@ -101,19 +101,19 @@ func (s *Service) DeleteDashboards(ctx context.Context, in *model.DeleteDashboar
 
 // ListDashboards lists the dashboards of the account by name.
 func (s *Service) ListDashboards(ctx context.Context, in *model.ListDashboardsInput) (*model.ListDashboardsOutput, error) {
-	seen, err := decodePage(in.NextToken)
+	last, err := decodePage(in.NextToken)
 	if err != nil {
 		return nil, badValue.Errorf("The value for parameter NextToken is invalid.")
 	}
 	account := wire.FromContext(ctx).Account
 	out := &model.ListDashboardsOutput{DashboardEntries: []model.DashboardEntry{}}
 	err = s.db.Read(ctx, func(tx *stdsql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `SELECT name, modified, LENGTH(CAST(body AS BLOB)) FROM cloudwatch_dashboards WHERE account = ? ORDER BY name`, account)
+		rows, err := tx.QueryContext(ctx, `SELECT name, modified, LENGTH(CAST(body AS BLOB)) FROM cloudwatch_dashboards WHERE account = ? AND name > ? ORDER BY name`, account, last)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
-		for n := 0; rows.Next(); {
+		for rows.Next() {
 			var name string
 			var modified, size int64
 			if err := rows.Scan(&name, &modified, &size); err != nil {
@@ -122,11 +122,8 @@ func (s *Service) ListDashboards(ctx context.Context, in *model.ListDashboardsIn
 			if !strings.HasPrefix(name, deref(in.DashboardNamePrefix)) {
 				continue
 			}
-			if n++; n <= seen {
-				continue
-			}
-			if len(out.DashboardEntries) == dashboardsPerPage {
-				out.NextToken = encodePage(n - 1)
+			if n := len(out.DashboardEntries); n == dashboardsPerPage {
+				out.NextToken = encodePage(*out.DashboardEntries[n-1].DashboardName)
 				return nil
 			}
 			out.DashboardEntries = append(out.DashboardEntries, model.DashboardEntry{DashboardName: &name, DashboardArn: new(dashboardARN(account, name)), LastModified: new(time.Unix(modified, 0).UTC()), Size: &size})

@@ -3,7 +3,6 @@ package cloudwatch
 import (
 	"context"
 	"encoding/base64"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -20,23 +19,24 @@ func pageLimit(limit *int32) int {
 	return int(*limit)
 }
 
-// A page token says how many were seen.
-func encodePage(n int) *string {
-	return new(base64.URLEncoding.EncodeToString(fmt.Appendf(nil, "after %d", n)))
+// A page token says behind what the page begins, so that nothing that comes or goes meanwhile moves it.
+func encodePage(last string) *string {
+	return new(base64.URLEncoding.EncodeToString([]byte(pagePrefix + last)))
 }
 
-func decodePage(token *string) (n int, err error) {
+const pagePrefix = "after "
+
+// decodePage gives "" for the first page.
+func decodePage(token *string) (last string, err error) {
 	if token == nil {
-		return 0, nil
+		return "", nil
 	}
 	text, err := base64.URLEncoding.DecodeString(*token)
-	if err == nil {
-		_, err = fmt.Sscanf(string(text), "after %d", &n)
+	last, ok := strings.CutPrefix(string(text), pagePrefix)
+	if err != nil || !ok || last == "" {
+		return "", model.InvalidNextToken.Errorf("The value for parameter NextToken is invalid.")
 	}
-	if err != nil || n < 0 {
-		return 0, model.InvalidNextToken.Errorf("The value for parameter NextToken is invalid.")
-	}
-	return n, nil
+	return last, nil
 }
 
 // DescribeAlarms lists alarms by name, metric alarms alone unless others are asked for.
@@ -44,7 +44,7 @@ func (s *Service) DescribeAlarms(ctx context.Context, in *model.DescribeAlarmsIn
 	if err := checkDescribe(in); err != nil {
 		return nil, err
 	}
-	seen, err := decodePage(in.NextToken)
+	last, err := decodePage(in.NextToken)
 	if err != nil {
 		return nil, err
 	}
@@ -52,11 +52,10 @@ func (s *Service) DescribeAlarms(ctx context.Context, in *model.DescribeAlarmsIn
 	if err != nil {
 		return nil, err
 	}
-	chosen := slices.DeleteFunc(slices.Clone(all), func(d *alarmDocument) bool { return !described(in, d, all) })
+	chosen := slices.DeleteFunc(slices.Clone(all), func(d *alarmDocument) bool { return d.Name <= last || !described(in, d, all) })
 	out := &model.DescribeAlarmsOutput{CompositeAlarms: []model.CompositeAlarm{}, MetricAlarms: []model.MetricAlarm{}}
-	chosen = chosen[min(seen, len(chosen)):]
 	if limit := pageLimit(in.MaxRecords); len(chosen) > limit {
-		chosen, out.NextToken = chosen[:limit], encodePage(seen+limit)
+		chosen, out.NextToken = chosen[:limit], encodePage(chosen[limit-1].Name)
 	}
 	for _, d := range chosen {
 		if d.Composite != nil {

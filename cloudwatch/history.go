@@ -5,6 +5,7 @@ import (
 	stdsql "database/sql"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -91,57 +92,77 @@ func (s *Service) DescribeAlarmHistory(ctx context.Context, in *model.DescribeAl
 	if in.AlarmContributorId != nil {
 		return nil, badValue.Errorf("The parameter AlarmContributorId is not supported: alarms of this server have no contributors.")
 	}
-	seen, err := decodePage(in.NextToken)
+	descending := in.ScanBy != model.ScanByTimestampAscending
+	from, err := decodeHistoryPlace(in.NextToken, descending)
 	if err != nil {
 		return nil, err
 	}
-	limit := pageLimit(in.MaxRecords)
-	types := in.AlarmTypes
-	if len(types) == 0 {
-		types = []model.AlarmType{model.AlarmTypeMetricAlarm}
-	}
-	p, order := placeOf(ctx), "DESC"
-	if in.ScanBy == model.ScanByTimestampAscending {
-		order = "ASC"
-	}
-	out := &model.DescribeAlarmHistoryOutput{AlarmHistoryItems: []model.AlarmHistoryItem{}}
+	out := &model.DescribeAlarmHistoryOutput{}
 	err = s.db.Read(ctx, func(tx *stdsql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `SELECT alarm, kind, at, type, summary, data FROM cloudwatch_history
-			WHERE account = ? AND region = ? AND at >= ? AND at <= ? AND (? = '' OR alarm = ?) AND (? = '' OR type = ?) ORDER BY at `+order+`, id `+order,
-			p.Account, p.Region, millis(in.StartDate, s.now().Add(-historyKept)), millis(in.EndDate, s.now().Add(day)), deref(in.AlarmName), deref(in.AlarmName), string(in.HistoryItemType), string(in.HistoryItemType))
+		order, behind := "ASC", ">"
+		if descending {
+			order, behind = "DESC", "<"
+		}
+		p := placeOf(ctx)
+		rows, err := tx.QueryContext(ctx, `SELECT id, alarm, kind, at, type, summary, data FROM cloudwatch_history
+			WHERE account = ? AND region = ? AND at >= ? AND at <= ? AND (at, id) `+behind+` (?, ?) AND (? = '' OR alarm = ?) AND (? = '' OR type = ?) ORDER BY at `+order+`, id `+order,
+			p.Account, p.Region, millis(in.StartDate, s.now().Add(-historyKept)), millis(in.EndDate, s.now().Add(day)), from.at, from.id,
+			deref(in.AlarmName), deref(in.AlarmName), string(in.HistoryItemType), string(in.HistoryItemType))
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
-		for n := 0; rows.Next(); {
-			item, err := scanHistory(rows.Scan)
-			if err != nil {
-				return err
-			}
-			if !slices.Contains(types, item.AlarmType) {
-				continue
-			}
-			if n++; n <= seen {
-				continue
-			}
-			if len(out.AlarmHistoryItems) == limit {
-				out.NextToken = encodePage(n - 1)
-				return nil
-			}
-			out.AlarmHistoryItems = append(out.AlarmHistoryItems, item)
-		}
-		return rows.Err()
+		out.AlarmHistoryItems, out.NextToken, err = historyPage(rows, pageLimit(in.MaxRecords), in.AlarmTypes)
+		return err
 	})
 	return out, err
 }
 
-func scanHistory(scan func(...any) error) (model.AlarmHistoryItem, error) {
-	var name, kind, what, summary, data string
-	var at int64
-	err := scan(&name, &kind, &at, &what, &summary, &data)
-	return model.AlarmHistoryItem{
-		AlarmName: &name, AlarmType: model.AlarmType(kind), Timestamp: new(time.UnixMilli(at).UTC()), HistoryItemType: model.HistoryItemType(what), HistorySummary: &summary, HistoryData: &data,
-	}, err
+// historyPlace is that of an item in the history.
+type historyPlace struct{ at, id int64 }
+
+// decodeHistoryPlace reads the place behind which a page begins; without a token it is before all items.
+func decodeHistoryPlace(token *string, descending bool) (p historyPlace, err error) {
+	last, err := decodePage(token)
+	switch {
+	case err != nil:
+		return p, err
+	case last == "" && descending:
+		return historyPlace{math.MaxInt64, math.MaxInt64}, nil
+	case last == "":
+		return historyPlace{math.MinInt64, math.MinInt64}, nil
+	}
+	if _, err := fmt.Sscanf(last, "%d.%d", &p.at, &p.id); err != nil {
+		return p, model.InvalidNextToken.Errorf("The value for parameter NextToken is invalid.")
+	}
+	return p, nil
+}
+
+// historyPage reads the items of the types, those of metric alarms if none is given, as many as fit on a page.
+func historyPage(rows *stdsql.Rows, limit int, types []model.AlarmType) (items []model.AlarmHistoryItem, next *string, err error) {
+	if len(types) == 0 {
+		types = []model.AlarmType{model.AlarmTypeMetricAlarm}
+	}
+	items = []model.AlarmHistoryItem{}
+	var last historyPlace
+	for rows.Next() {
+		var p historyPlace
+		var name, kind, what, summary, data string
+		if err := rows.Scan(&p.id, &name, &kind, &p.at, &what, &summary, &data); err != nil {
+			return nil, nil, err
+		}
+		if !slices.Contains(types, model.AlarmType(kind)) {
+			continue
+		}
+		if len(items) == limit {
+			return items, encodePage(fmt.Sprintf("%d.%d", last.at, last.id)), nil
+		}
+		last = p
+		items = append(items, model.AlarmHistoryItem{
+			AlarmName: &name, AlarmType: model.AlarmType(kind), Timestamp: new(time.UnixMilli(p.at).UTC()), HistoryItemType: model.HistoryItemType(what), HistorySummary: &summary, HistoryData: &data,
+		})
+	}
+	return items, nil, rows.Err()
 }
 
 func millis(t *time.Time, otherwise time.Time) int64 {
