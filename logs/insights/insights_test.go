@@ -356,6 +356,15 @@ func TestLongTexts(t *testing.T) {
 	}
 }
 
+// TestDiscoverDeep has a message whose paths would be as long as it is, once for each of its brackets.
+func TestDiscoverDeep(t *testing.T) {
+	const levels = 10_000
+	got := Discover(`{"a":` + strings.Repeat("[7,", levels) + "8" + strings.Repeat("]", levels) + `,"b":1}`)
+	if len(got) != maxDepth+1 || got[1] != (Field{"a.1.0", "7"}) || got[maxDepth] != (Field{"b", "1"}) {
+		t.Errorf("%d fields, %v", len(got), got[min(len(got), 3)-1])
+	}
+}
+
 func FuzzQuery(f *testing.F) {
 	for _, s := range []string{
 		"fields jsonParse(@message) as m | filter m.a[0].`b.c`.d = 1 | display jsonStringify(m[1])",
