@@ -47,48 +47,6 @@ func (q queuedAction) insert(ctx context.Context, tx *stdsql.Tx) error {
 	return err
 }
 
-// nextAction gives the oldest action that was not carried out yet; id 0 = there is none.
-func (s *Service) nextAction(ctx context.Context) (id int64, q queuedAction, err error) {
-	err = s.db.Read(ctx, func(tx *stdsql.Tx) error {
-		var text, kind string
-		err := tx.QueryRowContext(ctx, `SELECT id, kind, document FROM cloudwatch_actions ORDER BY id LIMIT 1`).Scan(&id, &kind, &text)
-		if errors.Is(err, stdsql.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		q.kind = model.AlarmType(kind)
-		return json.Unmarshal([]byte(text), &q)
-	})
-	return id, q, err
-}
-
-// carryOut performs what is queued, one action after the other. An action that a crash interrupts is performed again, by the same
-// plan.
-func (s *Service) carryOut(ctx context.Context) error {
-	for {
-		id, q, err := s.nextAction(ctx)
-		if err != nil || id == 0 {
-			return err
-		}
-		err = s.perform(ctx, id, &q)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		item := q.outcome(s.now(), err)
-		err = s.db.Write(ctx, func(tx *stdsql.Tx) error {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM cloudwatch_actions WHERE id = ?`, id); err != nil {
-				return err
-			}
-			return item.insert(ctx, tx)
-		})
-		if err != nil {
-			return err
-		}
-	}
-}
-
 // perform plans an action, unless it has been, and carries it out.
 func (s *Service) perform(ctx context.Context, id int64, q *queuedAction) (err error) {
 	if s.plan != nil && q.Plan == "" {

@@ -127,24 +127,6 @@ func (s *Service) run(ctx context.Context) {
 	}
 }
 
-// runActions waits for actions apart from evaluations, which they must not hold up.
-func (s *Service) runActions(ctx context.Context) {
-	retry := time.NewTimer(everyTenSeconds * time.Second) // what a crash left behind
-	defer retry.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.queued:
-		case <-retry.C:
-		}
-		if err := s.carryOut(ctx); err != nil {
-			s.report(ctx, "carry out actions of alarms", err)
-			retry.Reset(everyMinute * time.Second)
-		}
-	}
-}
-
 func (s *Service) report(ctx context.Context, what string, err error) {
 	if err != nil && ctx.Err() == nil {
 		s.log.Error("cloudwatch: "+what, "error", err)

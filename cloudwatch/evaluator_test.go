@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,9 @@ type world struct {
 	fail error
 	plan func() string // nil = actions have no plan
 	dies bool          // the server does, before it has noted that an action was carried out
+	dead string        // the topic whose address never answers
+
+	mu   sync.Mutex
 	from time.Time
 }
 
@@ -56,7 +60,13 @@ func (w *world) decide(context.Context, Action) (string, error) {
 }
 
 func (w *world) record(ctx context.Context, a Action) error {
+	if w.dead != "" && a.ARN == sns(w.dead) {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	w.mu.Lock()
 	w.acts = append(w.acts, fmt.Sprintf("%.0f: %s %s", time.Since(w.from).Seconds(), a.ARN[len("arn:aws:sns:us-east-1:123456789012:"):], a.Subject+a.Plan))
+	w.mu.Unlock()
 	if w.dies {
 		<-ctx.Done()
 	}
@@ -142,6 +152,33 @@ func TestAlarmsAreEvaluatedOnTime(t *testing.T) {
 		w.want("states", w.history("StateUpdate"),
 			"63: high Alarm updated from INSUFFICIENT_DATA to ALARM", "123: high Alarm updated from ALARM to OK", "363: high Alarm updated from OK to INSUFFICIENT_DATA")
 		w.want("actions", w.acts, `63: alarm ALARM: "high" in US East (N. Virginia)`, `123: ok OK: "high" in US East (N. Virginia)`, `363: unknown INSUFFICIENT_DATA: "high" in US East (N. Virginia)`)
+	})
+}
+
+// TestDeadAddress has a topic whose address never answers: the actions of others are carried out on time, and its own when the
+// server has started again.
+func TestDeadAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer func() { w.stop() }()
+		w.dead = "dead"
+		w.alarm("a", func(in *model.PutMetricAlarmInput) { in.AlarmActions = []string{sns("dead")} })
+		w.alarm("b", nil)
+		for _, v := range []float64{9, 1, 9} {
+			w.put(v)
+			time.Sleep(time.Minute)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		const subject = `"b" in US East (N. Virginia)`
+		w.want("actions", slices.DeleteFunc(slices.Clone(w.acts), func(s string) bool { return !strings.HasSuffix(s, subject) }),
+			"63: alarm ALARM: "+subject, "123: ok OK: "+subject, "183: alarm ALARM: "+subject)
+		w.stop()
+		w.acts, w.dead = nil, ""
+		w.start()
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		w.want("after a restart", w.acts, `196: dead ALARM: "a" in US East (N. Virginia)`, `196: dead ALARM: "a" in US East (N. Virginia)`)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -293,5 +294,21 @@ func refused(t *testing.T, err error, code, words string) {
 	var e smithy.APIError
 	if !errors.As(err, &e) || e.ErrorCode() != code || !strings.Contains(e.ErrorMessage(), words) {
 		t.Errorf("got %v, want %s with %q", err, code, words)
+	}
+}
+
+// TestAllTimes asks for every second that a timestamp can name, from before the epoch on.
+func TestAllTimes(t *testing.T) {
+	d := shop(t)
+	in := d.input(metric("m1", "errors", "Sum"))
+	in.MetricDataQueries[0].ReturnData = nil
+	in.StartTime, in.EndTime = aws.Time(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)), aws.Time(time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC))
+	begun := time.Now()
+	out, err := d.GetMetricData(t.Context(), in)
+	if err != nil || len(out.MetricDataResults) != 1 || !slices.Equal(out.MetricDataResults[0].Values, []float64{0, 1, 1, 2}) {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if took := time.Since(begun); took > 20*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }

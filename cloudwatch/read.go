@@ -63,6 +63,12 @@ func (w window) readable(now time.Time) tier {
 	return best
 }
 
+// stored is the part of the window in which the tier can have buckets: expire has left nothing before, and nobody may put
+// what lies farther ahead. Without it a request for all times reads millions of empty partitions.
+func (w window) stored(t tier, now time.Time) (from, to int64) {
+	return max(w.start, floor(now.Add(-t.keep).Unix(), t.partition)), min(w.end, now.Add(newest).Unix()+1)
+}
+
 // datapoint is what a period holds in one unit.
 type datapoint struct {
 	at   int64 // where the period begins, Unix seconds
@@ -77,9 +83,10 @@ func (s *Service) read(ctx context.Context, id seriesID, w window, unit string) 
 		unit string
 	}
 	found := map[place][]bucket{}
-	t := w.readable(s.now())
-	for from := w.start; from < w.end; from = floor(from, t.partition) + t.partition {
-		to := min(w.end, floor(from, t.partition)+t.partition)
+	now := s.now()
+	t := w.readable(now)
+	for from, end := w.stored(t, now); from < end; from = floor(from, t.partition) + t.partition {
+		to := min(end, floor(from, t.partition)+t.partition)
 		low, high := t.pointKey(id, from, ""), after(t.pointKey(id, to-1, ""))
 		err := s.kv.Scan(ctx, low, high, func(key, value []byte) error {
 			at, u := decodePoint(key)

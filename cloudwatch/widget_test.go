@@ -113,6 +113,7 @@ func TestRefusedWidgets(t *testing.T) {
 	for widget, want := range map[string]string{
 		`{"yAxis":{"left":{"min":-1e308,"max":1e308}}}`: "too far apart",
 		`{`: "MetricWidget", `{"colour":1}`: "colour", `{"view":"pie"}`: "view", `{"width":99}`: "width", `{"height":2001}`: "height", `{"metrics":[["Shop"]]}`: "metrics 0", `{"metrics":[[".","x"]]}`: "nothing to repeat",
+		`{"metrics":[["A","..."]]}`: "nothing to repeat", `{"metrics":[["A","b"],["A","b","c","..."]]}`: "nothing to repeat",
 		`{"metrics":[["A","b",{"colr":"x"}]]}`: "colr", `{"metrics":[["A","b",{"color":"red"}]]}`: "color", `{"metrics":[["A","b",{"yAxis":"up"}]]}`: "yAxis", `{"metrics":[["A","b",{"stat":"Mean"}]]}`: "Mean",
 		`{"metrics":[["A","b",{"region":"eu-west-1"}]]}`: "eu-west-1", `{"metrics":[[{"expression":"m1 +"}]]}`: "ends too early", `{"start":"yesterday"}`: "yesterday", `{"start":"P0D","end":"-PT1H"}`: "start must be before end",
 		`{"timezone":"CET"}`: "timezone", `{"legend":{"position":"top"}}`: "legend", `{"annotations":{"horizontal":[{"value":"x"}]}}`: "annotation", `{"annotations":{"vertical":[{"value":"x"}]}}`: "annotation",

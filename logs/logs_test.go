@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -379,6 +380,10 @@ func TestFilter(t *testing.T) {
 		in.StartTime = new(w.ms(1 * time.Millisecond))
 	})
 	w.same("both ends are included", text, `b:{"messageType":"ERROR","n":2} other:two`)
+	_, text = w.filter(func(in *model.FilterLogEventsInput) {
+		in.StartTime, in.EndTime = new(w.ms(2*time.Millisecond)), new(int64(math.MaxInt64))
+	})
+	w.same("an end beyond all times", text, "a:three")
 	_, text = w.filter(func(in *model.FilterLogEventsInput) { in.StartFromHead = new(false); in.Limit = new(int32(2)) })
 	w.same("newest first", text, "a:three other:two")
 	for text, change := range map[string]func(*model.FilterLogEventsInput){

@@ -52,7 +52,7 @@ func (s *Service) StartQuery(ctx context.Context, in *model.StartQueryInput) (*m
 	}
 	q := &runningQuery{
 		id: newID(), place: placeOf(ctx), text: *in.QueryString, created: s.now(), identity: wire.FromContext(ctx).Principal.ARN,
-		low: seconds(*in.StartTime), high: seconds(*in.EndTime + 1), limit: limitOf(in.Limit, maxQueryResults), parsed: parsed,
+		low: seconds(*in.StartTime), high: seconds(min(*in.EndTime, maxTime/1000) + 1), limit: limitOf(in.Limit, maxQueryResults), parsed: parsed,
 		status: model.QueryStatusScheduled, done: make(chan struct{}),
 	}
 	for _, n := range names {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -136,6 +137,8 @@ func TestQuery(t *testing.T) {
 	c.same(rows, "n=3")
 	rows, _ = c.answer("fields n", func(in *cloudwatchlogs.StartQueryInput) { in.EndTime = new(*in.StartTime + 60) })
 	c.same(rows)
+	rows, _ = c.answer("stats count(*) as c", func(in *cloudwatchlogs.StartQueryInput) { in.EndTime = new(int64(math.MaxInt64)) })
+	c.same(rows, "c=3")
 
 	_, out = c.answer("filter n = 2", nil)
 	row := out.Results[0]

@@ -117,7 +117,7 @@ func (s *Service) filtering(ctx context.Context, in *model.FilterLogEventsInput)
 	}
 	q.low, q.high = s.within(&g, in.StartTime, nil)
 	if in.EndTime != nil {
-		q.high = min(maxTime, *in.EndTime+1) // here the end is included
+		q.high = min(maxTime-1, *in.EndTime) + 1 // here the end is included
 	}
 	if q.backward {
 		q.from = end

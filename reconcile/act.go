@@ -7,9 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"drey/app"
@@ -335,40 +332,4 @@ func (l *loop) erase(ctx context.Context, a *app.Application) error {
 		return err
 	}
 	return l.DB.Write(ctx, func(tx *appdb.Tx) error { return tx.Erase(a) })
-}
-
-// reportFailure tells the log about a root exception, once.
-func (l *loop) reportFailure(ctx context.Context, a *app.Application, exception string) error {
-	l.Log.Warn("the job fails and is restarted", "application", a.Name, "exception", firstLine(exception))
-	l.tell(ctx, a, exception)
-	return l.store(ctx, a, func(_ *appdb.Tx, a *app.Application) error {
-		if a.Run != nil {
-			a.Run.LastError = exception
-		}
-		return nil
-	})
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
-}
-
-// newestCheckpoint finds the newest completed checkpoint of a job; "" = it has none.
-func newestCheckpoint(state, job string) string {
-	found, err := filepath.Glob(filepath.Join(flink.CheckpointDir(state), job, "chk-*", "_metadata"))
-	if err != nil {
-		return ""
-	}
-	best, newest := "", -1
-	for _, path := range found {
-		dir := filepath.Dir(path)
-		if n, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(dir), "chk-")); err == nil && n > newest {
-			best, newest = dir, n
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return "file://" + best
 }

@@ -8,10 +8,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"drey/app"
+	"drey/flink"
 )
 
 const (
@@ -212,4 +214,23 @@ func syncDir(root *os.Root, name string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// newestCheckpoint finds the newest completed checkpoint of a job; "" = it has none.
+func newestCheckpoint(state, job string) string {
+	found, err := filepath.Glob(filepath.Join(flink.CheckpointDir(state), job, "chk-*", "_metadata"))
+	if err != nil {
+		return ""
+	}
+	best, newest := "", -1
+	for _, path := range found {
+		dir := filepath.Dir(path)
+		if n, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(dir), "chk-")); err == nil && n > newest {
+			best, newest = dir, n
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "file://" + best
 }

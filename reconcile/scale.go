@@ -88,7 +88,7 @@ func (l *loop) policy(ctx context.Context, a *app.Application) (p app.Policy, er
 	return app.ReadPolicy(tags)
 }
 
-// scale begins an operation of the service's own.
+// scale begins an operation of the service's own, and tells so. One that somebody's change forestalls is not told.
 func (l *loop) scale(ctx context.Context, a *app.Application, step app.Step) error {
 	policy, err := l.policy(ctx, a)
 	if err != nil {
@@ -96,14 +96,19 @@ func (l *loop) scale(ctx context.Context, a *app.Application, step app.Step) err
 	}
 	now := l.Now().UTC()
 	rescales := l.Rescales(a.Version.Configuration.Runtime) && !policy.Restart
-	l.Telemetry.Note(ctx, a, fmt.Sprintf("Scaling from parallelism %d to %d: %s", a.Current(), step.Parallelism, step.Error))
-	return l.store(ctx, a, func(tx *appdb.Tx, a *app.Application) error {
+	begun := false
+	err = l.store(ctx, a, func(tx *appdb.Tx, a *app.Application) error {
 		if a.Run == nil || a.Operation != nil {
 			return errChanged
 		}
 		a.AutoScale(step.Parallelism, step.Error, appdb.NewID(), rescales, now)
+		begun = true
 		return nil
 	})
+	if err == nil && begun {
+		l.Telemetry.Note(ctx, a, fmt.Sprintf("Scaling from parallelism %d to %d: %s", a.Current(), step.Parallelism, step.Error))
+	}
+	return err
 }
 
 // suggest says what a dry run would do, once for each parallelism and hour.

@@ -42,3 +42,17 @@ func TestScheduleScales(t *testing.T) {
 		t.Errorf("the log says %q, or it is another job", h.notes)
 	}
 }
+
+// TestForestalledScalingIsNotTold decides to scale, and the owner changes the application before that has begun.
+func TestForestalledScalingIsNotTold(t *testing.T) {
+	h := running(t)
+	seen := h.application()
+	h.rescale(2, 1, false)
+	h.must(h.loop.scale(t.Context(), seen, app.Step{Kind: app.ScaleTo, Parallelism: 4, Error: "of load"}))
+	if a := h.application(); a.Operation == nil || a.Operation.Kind != app.Update {
+		t.Errorf("the operation is %+v", a.Operation)
+	}
+	if len(h.notes) != 0 {
+		t.Errorf("the log says %q", h.notes)
+	}
+}

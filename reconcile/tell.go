@@ -2,9 +2,11 @@ package reconcile
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"drey/app"
+	"drey/app/appdb"
 	"drey/flink"
 )
 
@@ -57,4 +59,21 @@ func (l *loop) fail(ctx context.Context, a *app.Application, err error) error {
 		kind = app.Finish // the running job is none the worse for it
 	}
 	return l.note(ctx, a, app.Step{Kind: kind, Error: flink.Failure(err)})
+}
+
+// reportFailure tells the log about a root exception, once.
+func (l *loop) reportFailure(ctx context.Context, a *app.Application, exception string) error {
+	l.Log.Warn("the job fails and is restarted", "application", a.Name, "exception", firstLine(exception))
+	l.tell(ctx, a, exception)
+	return l.store(ctx, a, func(_ *appdb.Tx, a *app.Application) error {
+		if a.Run != nil {
+			a.Run.LastError = exception
+		}
+		return nil
+	})
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 )
@@ -233,8 +234,9 @@ type reporter struct {
 	mu      sync.Mutex
 	app     Application
 	facts   Facts
-	sampled map[string]int64 // part of which minute was sampled last, by metric, dimensions and reporting entity
-	swept   int64
+	sampled map[string]int64 // when, Unix milliseconds, by metric, dimensions and reporting entity
+	swept   int64            // the minute in which old ones were forgotten last
+	kpus    int64            // the hour that has a sample of KPUs
 	cpu     map[string]cpuUse
 
 	load     []Load
@@ -249,19 +251,19 @@ type cpuUse struct {
 
 // due tells, once for each part of a minute, that a sample of the series is wanted.
 func (p *reporter) due(series string, perMinute int, now time.Time) bool {
-	part := now.UnixMilli() * int64(perMinute) / 60000
-	if last, ok := p.sampled[series]; ok && last >= part {
+	part := func(ms int64) int64 { return ms * int64(perMinute) / 60000 }
+	if last, ok := p.sampled[series]; ok && part(last) >= part(now.UnixMilli()) {
 		return false
 	}
-	p.sampled[series] = part
+	p.sampled[series] = now.UnixMilli()
 	return true
 }
 
-// forget drops series of subtasks and processes that are long gone, so that restarts do not pile up.
+// forget drops series of subtasks and processes that are gone, so that restarts do not pile up.
 func (p *reporter) forget(now time.Time) {
 	const many = 50000
 	if minute := now.Unix() / 60; len(p.sampled) > many && p.swept != minute {
-		clear(p.sampled)
+		maps.DeleteFunc(p.sampled, func(_ string, last int64) bool { return now.UnixMilli()-last > 60000 })
 		p.swept = minute
 	}
 }

@@ -59,9 +59,8 @@ func (p *reporter) observed(now time.Time) (Application, []Datum) {
 	}
 	const part = 60 * 60 // an hour is one part of 60 minutes
 	if p.facts.KPUs > 0 {
-		hour := now.Unix() / part
-		if last, ok := p.sampled[kpus.name]; !ok || last < hour {
-			p.sampled[kpus.name] = hour
+		if hour := now.Unix() / part; p.kpus < hour {
+			p.kpus = hour
 			data = append(data, p.derived(&kpus, float64(p.facts.KPUs), now))
 		}
 	}

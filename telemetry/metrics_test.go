@@ -196,6 +196,31 @@ func TestLevelsAdd(t *testing.T) {
 	}
 }
 
+// TestManySeriesKeepTheirCadence has more series than are kept of subtasks that are gone.
+func TestManySeriesKeepTheirCadence(t *testing.T) {
+	onDesk(t, "", func(t *testing.T, r *Receiver, s *shelf) {
+		r.Observe("token", Facts{KPUs: 5})
+		var b strings.Builder
+		for i := range 50_001 {
+			fmt.Fprintf(&b, "taskmanager_job_task_operator_kinesisanalytics_m%d,host=a,tm_id=1 value=1\n", i)
+		}
+		for range 12 {
+			write(t, r, b.String())
+			time.Sleep(10 * time.Second)
+		}
+		wantSamples(t, s, "m7", slices.Repeat([]string{"Application:order-processor=1 None"}, 8)...)
+		wantSamples(t, s, "KPUs", "Application:order-processor=5 Count")
+		p := r.reporter("token")
+		time.Sleep(2 * time.Minute)
+		write(t, r, "taskmanager_job_task_operator_kinesisanalytics_other,host=a,tm_id=1 value=1\n")
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if n := len(p.sampled); n != 1 {
+			t.Errorf("%d series are remembered", n)
+		}
+	})
+}
+
 func TestTaskNamesHaveNoBlanks(t *testing.T) {
 	onDesk(t, "TASK", func(t *testing.T, r *Receiver, s *shelf) {
 		write(t, r, "taskmanager_job_task_numRecordsIn,host=a,subtask_index=0,task_name=By\\ region\\ ->\\ Sink:\\ Summaries count=7i 1\n")

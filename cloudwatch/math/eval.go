@@ -15,6 +15,9 @@ type Env interface {
 	Search(query, stat string, period int64) (Array, error)
 }
 
+// maxSeries bounds an array: those of arrays of arrays would grow without end.
+const maxSeries = 5000
+
 // MaxPeriods bounds how many periods a span may have in which every one gets a value.
 const MaxPeriods = 100800
 
@@ -93,6 +96,9 @@ func (ev *evaluation) list(n list) (Value, error) {
 			out = append(out, v...)
 		default:
 			return nil, fmt.Errorf("an array holds time series, not a %s", v.kind())
+		}
+		if len(out) > maxSeries {
+			return nil, fmt.Errorf("an array has more than %d time series", maxSeries)
 		}
 	}
 	return out, nil

@@ -294,8 +294,11 @@ func sorted(_ *evaluation, args []Value) (Value, error) {
 		return a, nil
 	}
 	limit, ok := args[3].(Scalar)
-	if !ok || limit < 0 {
+	if !ok {
 		return nil, errTypes
+	}
+	if !(limit >= 0) { // NaN, too
+		return nil, errors.New("the limit of SORT must be a number from 0 on")
 	}
 	return a[:int(min(limit, Scalar(len(a))))], nil
 }

@@ -211,6 +211,9 @@ func TestRefusals(t *testing.T) {
 		"IF(METRICS(), 1, 0)":              "unsupported argument type(s) for IF",
 		"SORT(METRICS(), STDDEV, ASC)":     "unknown name STDDEV",
 		"SORT(METRICS(), AVG, REPEAT)":     "unsupported argument type(s) for SORT",
+		"SORT(METRICS(), AVG, ASC, 0/0)":   "limit of SORT",
+		"SORT(METRICS(), AVG, ASC, -1)":    "limit of SORT",
+		"SORT(METRICS(), AVG, ASC, m1)":    "unsupported argument type(s) for SORT",
 		"[m1, 5]":                          "an array holds time series",
 		"ANOMALY_DETECTION_BAND(m1)":       "not supported by this server",
 		"'text'":                           "cannot be a String",
@@ -228,6 +231,32 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+// TestTooManySeries has arrays of arrays, each a hundred times as long as the one before.
+func TestTooManySeries(t *testing.T) {
+	of := func(id string) *Expr {
+		x, err := Parse("[" + strings.Repeat(id+",", 99) + id + "]")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	hundred, err := of("m1").Eval(env{"m1": "1"}, Span{})
+	if a, ok := hundred.(Array); err != nil || !ok || len(a) != 100 {
+		t.Fatalf("%T, %v", hundred, err)
+	}
+	if v, err := of("a1").Eval(holding{env{}, hundred}, Span{}); err == nil || !strings.Contains(err.Error(), "more than 5000") {
+		t.Errorf("%T, %v", v, err)
+	}
+}
+
+// holding is an Env in which every id names one value.
+type holding struct {
+	env
+	v Value
+}
+
+func (h holding) Value(string) (Value, error) { return h.v, nil }
 
 func TestTooManyPeriods(t *testing.T) {
 	x, err := Parse("TIME_SERIES(1)")

@@ -203,10 +203,10 @@ func repeat(cells []json.RawMessage, before []string) ([]string, error) {
 			s = before[len(names)]
 		case "...":
 			rest := len(cells) - i - 1
-			if rest > len(before) {
+			if len(names)+rest > len(before) {
 				return nil, fmt.Errorf(`"..." has nothing to repeat`)
 			}
-			names = append(names, before[len(names):max(len(names), len(before)-rest)]...)
+			names = append(names, before[len(names):len(before)-rest]...)
 			continue
 		}
 		names = append(names, s)

@@ -7,7 +7,7 @@ import (
 )
 
 // accumulator gathers the values of one aggregate in one group. add and merge tell by how many bytes it grew,
-// beyond its constant size.
+// beyond its constant size; less than 0 = it shrank.
 type accumulator interface {
 	add(v Value, r *row) (grown int)
 	merge(o accumulator) (grown int)
@@ -183,17 +183,26 @@ func (p *picked) add(v Value, r *row) int {
 	if v.missing() {
 		return 0
 	}
-	if s := (&sample{v, r}); p.best == nil || p.better(s, p.best) {
-		place := *r
-		place.event.Message, place.vars, place.order, place.totals = "", nil, nil, nil
-		p.best = &sample{cloneValue(v), &place}
+	if p.best != nil && !p.better(&sample{v, r}, p.best) {
+		return 0
 	}
-	return 0
+	place := *r
+	place.event.Message, place.vars, place.order, place.totals = "", nil, nil, nil
+	return p.pick(&sample{cloneValue(v), &place})
+}
+
+func (p *picked) pick(s *sample) (grown int) {
+	grown = len(s.value.s)
+	if p.best != nil {
+		grown -= len(p.best.value.s)
+	}
+	p.best = s
+	return grown
 }
 
 func (p *picked) merge(o accumulator) int {
 	if s := o.(*picked).best; s != nil && (p.best == nil || p.better(s, p.best)) {
-		p.best = s
+		return p.pick(s)
 	}
 	return 0
 }

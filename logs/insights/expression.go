@@ -60,7 +60,12 @@ func (c *call) in(r *row) Value {
 	for i, a := range c.args {
 		args[i] = a.in(r)
 	}
-	return c.fn(args)
+	v := c.fn(args)
+	if r.texts += len(v.s); v.kind == excess || r.texts > maxTexts {
+		r.excess = true
+		return Value{}
+	}
+	return v
 }
 
 func (a *arithmetic) in(r *row) Value {

@@ -103,7 +103,11 @@ func coalesce(args []Value) Value {
 func concat(args []Value) Value {
 	var b strings.Builder
 	for _, a := range args {
-		b.WriteString(a.String())
+		if s := a.String(); b.Len()+len(s) <= maxTexts {
+			b.WriteString(s)
+		} else {
+			return Value{kind: excess}
+		}
 	}
 	return textValue(b.String())
 }
@@ -151,7 +155,11 @@ func substr(s string, rest []Value) Value {
 }
 
 func replace(s string, rest []Value) Value {
-	return textValue(strings.ReplaceAll(s, rest[0].String(), rest[1].String()))
+	old, with := rest[0].String(), rest[1].String()
+	if len(s)+strings.Count(s, old)*(len(with)-len(old)) > maxTexts {
+		return Value{kind: excess}
+	}
+	return textValue(strings.ReplaceAll(s, old, with))
 }
 
 func strcontains(a []Value) Value {

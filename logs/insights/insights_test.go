@@ -310,19 +310,58 @@ func TestKeepsNoMoreThanItMust(t *testing.T) {
 }
 
 func TestTooManyGroups(t *testing.T) {
-	for _, text := range []string{"stats count(*) by @message", "dedup m", "stats count_distinct(@message)", "sort m"} {
+	for _, text := range []string{"stats count(*) by @message", "stats latest(@message) by @ptr", "dedup m", "stats count_distinct(@message)", "sort m"} {
 		q, err := Parse("fields @message as m | " + text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := q.Start(start, maxRows, nil).Worker()
+		w := q.Start(start, maxRows, func(e *Event) string { return fmt.Sprint(e.Block) }).Worker()
 		err = nil
 		for i := 0; i < maxBytes>>15+2 && err == nil; i++ {
-			err = w.Add(Event{Message: strings.Repeat("x", 1<<15) + fmt.Sprint(i), Source: source})
+			err = w.Add(Event{Message: strings.Repeat("x", 1<<15) + fmt.Sprint(i), Source: source, Block: uint64(i)})
 		}
 		if !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%s: %v", text, err)
 		}
+	}
+}
+
+// TestLongTexts has functions that would fill the memory with one short event.
+func TestLongTexts(t *testing.T) {
+	replaced, doubled := "@message", "fields concat(@message, @message) as a0"
+	for i := range 40 {
+		replaced = fmt.Sprintf("replace(%s, '', 'xxxxxxxxxxxxxxxxxxxx')", replaced)
+		doubled += fmt.Sprintf(" | fields concat(a%d, a%d) as a%d", i, i, i+1)
+	}
+	many := "fields concat(@message, '') as a"
+	for range 2000 {
+		many += " | fields toupper(a)"
+	}
+	for _, text := range []string{
+		"fields " + replaced, doubled, many, "filter strlen(" + replaced + ") = 1", "stats count(*) by " + replaced + " as x",
+		"stats max(@message) as m | fields " + strings.ReplaceAll(replaced, "@message", "m"), "stats " + strings.ReplaceAll(replaced, "@message", "max(@message)") + " as m",
+	} {
+		q, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := q.Start(start, maxRows, nil)
+		err = r.Worker().Add(Event{Message: strings.Repeat("m", 10_000), Source: source})
+		if err == nil {
+			_, _, err = r.Finish()
+		}
+		if !errors.Is(err, ErrLongTexts) {
+			t.Errorf("%.60s: %v", text, err)
+		}
+	}
+}
+
+// TestDiscoverDeep has a message whose paths would be as long as it is, once for each of its brackets.
+func TestDiscoverDeep(t *testing.T) {
+	const levels = 10_000
+	got := Discover(`{"a":` + strings.Repeat("[7,", levels) + "8" + strings.Repeat("]", levels) + `,"b":1}`)
+	if len(got) != maxDepth+1 || got[1] != (Field{"a.1.0", "7"}) || got[maxDepth] != (Field{"b", "1"}) {
+		t.Errorf("%d fields, %v", len(got), got[min(len(got), 3)-1])
 	}
 }
 

@@ -45,6 +45,8 @@ type row struct {
 	order  []Value   // what sort asked for
 	totals []Value   // of the aggregates, inside stats
 	run    *Run
+	texts  int  // bytes that functions have made
+	excess bool // they have made, or would have to make, more than maxTexts
 }
 
 type jsonState uint8
@@ -193,18 +195,22 @@ func cloneValues(list []Value) []Value {
 	return out
 }
 
-// Discover lists the fields of a JSON message by their paths; of another one there are none.
+// Discover lists the fields of a JSON message by their paths, down to maxDepth; of another one there are none.
 func Discover(message string) []Field {
 	r := row{event: Event{Message: message}}
 	if r.discovered("x"); r.json == invalid {
 		return nil
 	}
 	var list []Field
-	flatten(gjson.Parse(message), "", &list)
+	flatten(gjson.Parse(message), "", 0, &list)
 	return list
 }
 
-func flatten(v gjson.Result, path string, list *[]Field) {
+// flatten leaves out what is nested deeper than maxDepth: the paths in a long message of nothing but brackets would fill the memory.
+func flatten(v gjson.Result, path string, depth int, list *[]Field) {
+	if depth > maxDepth {
+		return
+	}
 	index := 0
 	v.ForEach(func(k, inner gjson.Result) bool {
 		name := k.Str
@@ -218,7 +224,7 @@ func flatten(v gjson.Result, path string, list *[]Field) {
 			name = "@" + name
 		}
 		if inner.IsObject() || inner.IsArray() {
-			flatten(inner, name, list)
+			flatten(inner, name, depth+1, list)
 		} else if value, ok := leaf(inner); ok {
 			*list = append(*list, Field{name, value.String()})
 		}

@@ -11,8 +11,13 @@ import (
 // ErrTooLarge is the answer of a query that would keep too many groups or different values.
 var ErrTooLarge = errors.New("the query has too many groups or different values")
 
-// maxBytes bounds what one ending keeps.
-const maxBytes = 128 << 20
+// ErrLongTexts is the answer of a query whose functions would make too much of one event.
+var ErrLongTexts = errors.New("functions make more than 16 MiB of text for one row")
+
+const (
+	maxBytes = 128 << 20 // that one ending keeps
+	maxTexts = 16 << 20  // that functions make for one row: concat and replace in one another would make any amount
+)
 
 // budget counts bytes that an ending keeps, roughly.
 type budget struct{ used int }
@@ -70,11 +75,15 @@ func (w *Worker) Add(e Event) error {
 	w.Scanned++
 	w.Bytes += int64(len(e.Message))
 	w.row = row{event: e, run: w.run, vars: w.row.vars[:0]}
-	if !w.run.query.phases[0].pass(&w.row) {
-		return nil
+	var err error
+	if w.run.query.phases[0].pass(&w.row) {
+		w.Matched++
+		err = w.add(&w.row)
 	}
-	w.Matched++
-	return w.add(&w.row)
+	if w.row.excess {
+		return ErrLongTexts
+	}
+	return err
 }
 
 func (p *phase) pass(r *row) bool {
@@ -106,8 +115,14 @@ func (r *Run) Finish() ([][]Field, Counts, error) {
 					return nil, counts, err
 				}
 			}
+			if x.excess {
+				return nil, counts, ErrLongTexts
+			}
 		}
 		rows = next.rows()
+	}
+	if slices.ContainsFunc(rows, func(x *row) bool { return x.excess }) {
+		return nil, counts, ErrLongTexts
 	}
 	return r.show(rows), counts, nil
 }

@@ -17,6 +17,7 @@ const (
 	boolean
 	moment    // milliseconds since the epoch
 	structure // a map or a list, as JSON
+	excess    // what a function would make is too long: no field and no argument has it
 )
 
 // Value is what a field or an expression has in one row. The zero Value is that of a field which is not there.
