@@ -45,6 +45,9 @@ func TestAlarmsPage(t *testing.T) {
 			t.Errorf("no %q in %s", want, out)
 		}
 	}
+	behind, err := p.sh(`aws cloudwatch describe-alarms --alarm-names "order-processor behind" --query 'MetricAlarms[].Dimensions[].Name' --output text`)
+	p.must(err)
+	same(p, "the dimensions of millisBehindLatest", strings.TrimSpace(behind), "Application\tId\tFlow")
 	p.receives(messages)
 	p.scales()
 }

@@ -94,6 +94,9 @@ func TestRescaleInPlace(t *testing.T) {
 	if totals := p.totals(); !maps.Equal(totals, p.expected) {
 		t.Errorf("the totals are %v, the orders come to %v", totals, p.expected)
 	}
+	if refused, err := s.sh(`grep -h "Unexpected state handle type" "$DATA"/clusters/*/log/*.json || true`, "DATA="+s.data); err != nil || refused != "" {
+		t.Errorf("the state was restored with errors: %v %.500s", err, refused)
+	}
 	if stops := a.datapoints("numRestarts", "Maximum"); len(stops) == 0 || stops[len(stops)-1] != 0 {
 		t.Errorf("rescaling counts as %v restarts", stops)
 	}

@@ -42,7 +42,7 @@ func (c *call) sendEvents(stream wire.EventStream, out any) {
 	err := stream(c.r.Context(), e.send)
 	e.cuts.Wait()
 	e.mustBeTaken() // the end of the body as well, which the HTTP server writes
-	if err == nil || c.r.Context().Err() != nil {
+	if err == nil || e.gone || c.r.Context().Err() != nil {
 		return
 	}
 	problem, internal := wire.AsError(err)
@@ -57,6 +57,7 @@ type eventWriter struct {
 	control *http.ResponseController
 	enc     *eventstream.Encoder
 	buf     bytes.Buffer
+	gone    bool           // the caller takes nothing more
 	cuts    sync.WaitGroup // functions that may still set a deadline
 }
 
@@ -95,8 +96,10 @@ func (e *eventWriter) write(kind, typeHeader, name string, payload []byte) error
 	if err := e.enc.Encode(&e.buf, m); err != nil {
 		return err
 	}
-	if _, err := e.w.Write(e.buf.Bytes()); err != nil {
-		return err
+	_, err := e.w.Write(e.buf.Bytes())
+	if err == nil {
+		err = e.control.Flush()
 	}
-	return e.control.Flush()
+	e.gone = err != nil
+	return err
 }

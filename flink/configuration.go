@@ -28,13 +28,14 @@ func SavepointDir(state string) string { return state + "/savepoints" }
 func TriggerDir(state, trigger string) string { return SavepointDir(state) + "/" + trigger }
 
 // Configuration renders Flink's options (developer guide, "Apache Flink settings") by their names in Flink 1.18. What is the
-// runtime's own, the restart strategy for one, and what another Flink calls otherwise, a driver adds.
+// runtime's own, the restart strategy for one, and what another Flink calls otherwise, a driver adds. Local recovery, which the service
+// has on, is off: a task that is rescaled in place tries the local copy first, which RocksDB refuses to be restored from with an
+// ERROR, and the state lies on disks of ours anyway.
 func Configuration(s Settings) map[string]string {
 	o := map[string]string{
 		"parallelism.default":            strconv.Itoa(s.Parallelism),
 		"state.backend.type":             "rocksdb",
 		"state.backend.incremental":      "true",
-		"state.backend.local-recovery":   "true",
 		"state.checkpoints.dir":          "file://" + CheckpointDir(s.State),
 		"state.savepoints.dir":           "file://" + SavepointDir(s.State),
 		"state.checkpoints.num-retained": "1",

@@ -134,7 +134,6 @@ var before118 = map[string]string{"restart-strategy.type": "restart-strategy", "
 // since20 are the names of Flink 2.0 (Flink release notes, "Configuration options").
 var since20 = map[string]string{
 	"state.backend.incremental":      "execution.checkpointing.incremental",
-	"state.backend.local-recovery":   "execution.state-recovery.from-local",
 	"state.checkpoints.dir":          "execution.checkpointing.dir",
 	"state.savepoints.dir":           "execution.checkpointing.savepoint-dir",
 	"state.checkpoints.num-retained": "execution.checkpointing.num-retained",

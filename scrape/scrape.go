@@ -54,7 +54,8 @@ func Handler(c Config) http.Handler {
 		defer cancel()
 		registry := prometheus.NewRegistry()
 		registry.MustRegister(&collector{Config: c, ctx: ctx, families: map[string]family{}})
-		promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: logger{c.Log}, ErrorHandling: promhttp.ContinueOnError}).ServeHTTP(w, r)
+		a := &answer{ResponseWriter: w}
+		promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: logger{c.Log, a}, ErrorHandling: promhttp.ContinueOnError}).ServeHTTP(a, r)
 	})
 }
 
@@ -67,10 +68,32 @@ func local(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-type logger struct{ log *slog.Logger }
+// answer remembers that nobody takes it any more.
+type answer struct {
+	http.ResponseWriter
+	err error
+}
 
-// Println takes what a scrape could not show: two metrics of one name, most often.
-func (l logger) Println(v ...any) { l.log.Warn("scrape", "error", v) }
+func (a *answer) Write(b []byte) (n int, err error) {
+	if a.err != nil {
+		return 0, a.err
+	}
+	n, a.err = a.ResponseWriter.Write(b)
+	return n, a.err
+}
+
+type logger struct {
+	log    *slog.Logger
+	answer *answer
+}
+
+// Println takes what a scrape could not show: two metrics of one name, most often. That the caller has gone is told for every metric,
+// and concerns nobody.
+func (l logger) Println(v ...any) {
+	if l.answer.err == nil {
+		l.log.Warn("scrape", "error", v)
+	}
+}
 
 // collector lives for one scrape.
 type collector struct {
