@@ -56,13 +56,13 @@ func (s *server) runningJob() string {
 	return ""
 }
 
-// TestRescaleInPlace takes an application from one KPU to two and back while orders come in: the job and its JobManager stay, the
+// TestRescaleInPlace takes an application from one KPU to two, to three and back while orders come in: the job and its JobManager stay, the
 // totals in its state count each order once, and the tasks are never down for long.
 func TestRescaleInPlace(t *testing.T) {
 	s := serve(t)
 	a, p := runOrders(s)
 	job, manager := s.runningJob(), flinkProcesses(s, jobManager)
-	for i, parallelism := range []int{2, 1} {
+	for i, parallelism := range []int{2, 3, 1} {
 		operation := a.rescale(parallelism)
 		stop, longest := make(chan struct{}), make(chan time.Duration, 1)
 		go func() { longest <- s.standstill(job, stop) }()
