@@ -12,7 +12,7 @@ const maxError = 512 // of ErrorString
 // packages matches the packages of the class that a text begins with.
 var packages = regexp.MustCompile(`^(?:[a-z_]\w*\.)+([A-Z])`)
 
-// short cuts a text to what ErrorString holds. Of a denial whole parts go, of a stack trace all but the exceptions.
+// short cuts a text to what ErrorString holds. Of a denial whole parts go, of a stack trace the places first.
 func short(s string) string {
 	if len(s) <= maxError {
 		return s
@@ -27,15 +27,17 @@ func short(s string) string {
 }
 
 // shorterTraces give of Java's stack trace what was thrown and its causes; then the first of them and the last, which is the reason
-// for the others; then the last alone.
+// for the others; then the last alone. Each goes on with the places where the last was thrown, as many as there is space for.
 func shorterTraces(s string) []string {
 	const cause = "Caused by: "
-	var thrown []string
+	var thrown, places []string // places of the last of them
 	for line := range strings.Lines(s) {
 		switch line = strings.TrimSuffix(line, "\n"); {
-		case strings.HasPrefix(line, "\t"): // where, or what is suppressed
+		case strings.HasPrefix(line, "\tat "):
+			places = append(places, line)
+		case strings.HasPrefix(line, "\t"): // how many places are left out, or what is suppressed
 		case len(thrown) == 0 || strings.HasPrefix(line, cause):
-			thrown = append(thrown, packages.ReplaceAllString(strings.TrimPrefix(line, cause), "$1"))
+			thrown, places = append(thrown, packages.ReplaceAllString(strings.TrimPrefix(line, cause), "$1")), nil
 		default:
 			thrown[len(thrown)-1] += "\n" + line
 		}
@@ -44,7 +46,17 @@ func shorterTraces(s string) []string {
 		return nil
 	}
 	first, last := thrown[0], thrown[len(thrown)-1]
-	return []string{strings.Join(thrown, "\n"+cause), first + "\n" + cause + last, last}
+	traces := []string{strings.Join(thrown, "\n"+cause), first + "\n" + cause + last, last}
+	for i, t := range traces {
+		for _, place := range places {
+			if len(t)+len(place) >= maxError {
+				break
+			}
+			t += "\n" + place
+		}
+		traces[i] = t
+	}
+	return traces
 }
 
 // denied matches a denial as IAM words it ("Troubleshoot access denied error messages"): who, the action and the resource.

@@ -51,26 +51,23 @@ func TestShort(t *testing.T) {
 	}
 }
 
-// TestShortTrace: what stays of a stack trace tells why.
+// TestShortTrace: what stays of a stack trace tells why, and as far as there is space where.
 func TestShortTrace(t *testing.T) {
-	places := strings.Repeat("\n\tat org.apache.flink.Where.was(Where.java:1)", 20) + "\n\tSuppressed: java.io.IOException: no\n\t\tat a.B.c(B.java:1)\n\t... 3 more"
+	const place = "\n\tat org.apache.flink.Where.was(Where.java:1)"
+	places := strings.Repeat(place, 20) + "\n\tSuppressed: java.io.IOException: no\n\t\tat a.B.c(B.java:1)\n\t... 3 more"
 	trace := func(middle string) string {
 		return "org.apache.flink.Asynchronous: a timer" + places + "\nCaused by: a.b.Middle: " + middle + places + "\nCaused by: java.lang.Root: why\nand how" + places + "\n"
 	}
-	for middle, want := range map[string]string{
-		"between":                     "Asynchronous: a timer\nCaused by: Middle: between\nCaused by: Root: why\nand how",
-		strings.Repeat("m", maxError): "Asynchronous: a timer\nCaused by: Root: why\nand how",
+	for text, want := range map[string]string{
+		trace("between"):                                                   "Asynchronous: a timer\nCaused by: Middle: between\nCaused by: Root: why\nand how" + strings.Repeat(place, 9),
+		trace(strings.Repeat("m", maxError)):                               "Asynchronous: a timer\nCaused by: Root: why\nand how" + strings.Repeat(place, 10),
+		"java.lang.Root: why" + places:                                     "Root: why" + strings.Repeat(place, 11),
+		strings.Repeat("\tat a.B.c", 100):                                  strings.Repeat("\tat a.B.c", 100)[:maxError-3] + "...",
+		strings.Repeat("o", maxError+1):                                    strings.Repeat("o", maxError-3) + "...",
+		strings.Repeat("o", maxError) + "\nCaused by: java.lang.Root: why": "Root: why",
 	} {
-		if got := short(trace(middle)); got != want {
-			t.Errorf("%q, expected %q", got, want)
-		}
-	}
-	if got := short(strings.Repeat("o", maxError) + places + "\nCaused by: java.lang.Root: why"); got != "Root: why" {
-		t.Errorf("%q", got)
-	}
-	for _, text := range []string{strings.Repeat("o", maxError+1), strings.Repeat("\tat a.B.c", 100)} {
-		if got := short(text); got != text[:maxError-3]+"..." {
-			t.Errorf("%q", got)
+		if got := short(text); got != want || len(got) > maxError {
+			t.Errorf("%d bytes: %q, expected %q", len(got), got, want)
 		}
 	}
 }
