@@ -4,7 +4,9 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -182,13 +184,15 @@ func (q *queries) describe(p place) []model.QueryInfo {
 }
 
 // evaluate runs a query over all parts of its groups, by as many workers as there are processors.
-func (s *Service) evaluate(ctx context.Context, x *runningQuery) ([][]insights.Field, insights.Counts, error) {
+func (s *Service) evaluate(ctx context.Context, x *runningQuery) (_ [][]insights.Field, _ insights.Counts, err error) {
+	defer failed(&err)
 	sources, owner := map[int64]*insights.Source{}, map[int64]int64{}
 	run := x.parsed.Start(s.now(), x.limit, x.pointer(func(stream int64) int64 { return owner[stream] }))
 	var workers []visitor
 	for range runtime.GOMAXPROCS(0) {
 		w := run.Worker()
-		workers = append(workers, func(_ int, k key, message string) error {
+		workers = append(workers, func(_ int, k key, message string) (err error) {
+			defer failed(&err)
 			return w.Add(insights.Event{Time: k.time, Ingested: k.ingested, Message: message, Source: sources[k.stream], Block: k.block, Index: k.index})
 		})
 	}
@@ -231,4 +235,11 @@ func (s *Service) pointed(ctx context.Context, c cursor) (g group, r streamRow, 
 		return err
 	})
 	return g, r, err
+}
+
+// failed makes an error of a panic: a fault that a query of a user's brings to light must end that query alone.
+func failed(err *error) {
+	if problem := recover(); problem != nil {
+		*err = fmt.Errorf("panic: %v\n%s", problem, debug.Stack())
+	}
 }

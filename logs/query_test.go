@@ -252,6 +252,18 @@ func TestQueryIsForgotten(t *testing.T) {
 	unknown(id)
 }
 
+// TestQueryThatPanics fails, and the server goes on.
+func TestQueryThatPanics(t *testing.T) {
+	w := newWorld(t)
+	x := &runningQuery{id: newID(), created: w.at, limit: 1, done: make(chan struct{})} // nothing was parsed
+	if err := w.queries.start(w.Service, x); err != nil {
+		t.Fatal(err)
+	}
+	if <-x.done; x.status != model.QueryStatusFailed {
+		t.Errorf("the query is %s", x.status)
+	}
+}
+
 // TestQueriesKept: those that have not ended are kept, and of the others the newest for which there is room.
 func TestQueriesKept(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
