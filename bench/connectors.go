@@ -80,7 +80,7 @@ func (s *drey) connectors(ctx context.Context, jar string, rounds int) error {
 // prepare makes the stream that is read, finds a partition key for each of its shards, and registers a consumer.
 func (c *carrier) prepare(ctx context.Context) (consumerARN string, err error) {
 	name := aws.String(carrierIn)
-	if err := c.createStream(ctx, *name, carrierShards); err != nil {
+	if err := c.CreateStream(ctx, *name, carrierShards); err != nil {
 		return "", err
 	}
 	d, err := c.streams.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: name})
@@ -103,20 +103,12 @@ func (c *carrier) prepare(ctx context.Context) (consumerARN string, err error) {
 	return *made.Consumer.ConsumerARN, nil
 }
 
-func (c *carrier) createStream(ctx context.Context, name string, shards int32) error {
-	if _, err := c.streams.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: &name, ShardCount: &shards}); err != nil {
-		return err
-	}
-	soon := func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay = 50 * time.Millisecond }
-	return kinesis.NewStreamExistsWaiter(c.streams, soon).Wait(ctx, &kinesis.DescribeStreamInput{StreamName: &name}, time.Minute)
-}
-
 // ways are the gaps of one change of the parallelism.
 type ways struct{ inPlace, restart []time.Duration }
 
 // gaps runs an application with the reader, and changes its parallelism both ways.
 func (c *carrier) gaps(ctx context.Context, name string, r reader, rounds int) (up, down ways, err error) {
-	if err := c.createStream(ctx, name, 1); err != nil {
+	if err := c.CreateStream(ctx, name, 1); err != nil {
 		return up, down, err
 	}
 	if err := c.create(ctx, name, r); err != nil {

@@ -3,22 +3,19 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	flink "github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 
+	"drey/bench/proc"
 	"drey/bench/server"
 )
 
 const (
-	listen      = "127.0.0.1:45660"
+	// It lies below the ports that the kernel gives to connections (ip_local_port_range), one of which may hold any other.
+	listen      = "127.0.0.1:24660"
 	appAddress  = "127.0.77.9"
 	application = "bench"
 )
@@ -54,28 +51,14 @@ func (s *drey) measure(ctx context.Context) (err error) {
 		}
 	}
 	time.Sleep(time.Second)
-	s.idle, err = resident(s.PID())
+	s.idle, err = proc.Resident(s.PID())
 	return err
-}
-
-func resident(pid int) (int64, error) {
-	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(body)
-	if m == nil {
-		return 0, errors.New("/proc tells no VmRSS")
-	}
-	kb, err := strconv.ParseInt(string(m[1]), 10, 64)
-	return kb << 10, err
 }
 
 // prepare makes streams, role, code and application.
 func (s *drey) prepare(ctx context.Context, sh shape) error {
-	streams := kinesis.NewFromConfig(s.Config)
 	for _, name := range []string{"orders-stream", "order-summaries-stream"} {
-		if _, err := streams.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(1)}); err != nil {
+		if err := s.CreateStream(ctx, name, 1); err != nil {
 			return err
 		}
 	}

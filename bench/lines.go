@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,6 +11,7 @@ import (
 	flink "github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 
+	"drey/bench/proc"
 	"drey/bench/server"
 )
 
@@ -162,7 +161,7 @@ func (s *drey) renewed(ctx context.Context, count func() (float64, error), than 
 		return m, err
 	}
 	m.at = time.Now()
-	m.server, err = processorTime(s.PID())
+	m.server, err = proc.CPU(s.PID())
 	return m, err
 }
 
@@ -195,26 +194,4 @@ func counter(ctx context.Context, base string) (func() (float64, error), error) 
 		}, nil
 	}
 	return nil, fmt.Errorf("no job runs at %s", base)
-}
-
-// processorTime is what a process has used.
-func processorTime(pid int) (time.Duration, error) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, after, _ := strings.Cut(string(raw), ") ") // fields from the third on
-	fields := strings.Fields(after)
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("/proc tells %q of process %d", raw, pid)
-	}
-	var ticks int64
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseInt(f, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil // Linux counts in hundredths on all architectures that Go knows
 }

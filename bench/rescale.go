@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -19,7 +18,7 @@ import (
 // rescale takes the running application to another parallelism, and gives how long not all tasks of a job ran, at a stretch.
 func (s *drey) rescale(ctx context.Context, parallelism int, inPlace bool) (gap time.Duration, err error) {
 	stop, longest := make(chan struct{}), make(chan time.Duration, 1)
-	go func() { longest <- s.standstill(stop) }()
+	go func() { longest <- s.standstill(ctx, stop) }()
 	err = s.changeParallelism(ctx, application, parallelism, inPlace)
 	close(stop)
 	return <-longest, err
@@ -51,7 +50,7 @@ func (s *drey) changeParallelism(ctx context.Context, name string, parallelism i
 }
 
 // standstill asks Flink all the time whether all tasks of a job run.
-func (s *drey) standstill(stop <-chan struct{}) (longest time.Duration) {
+func (s *drey) standstill(ctx context.Context, stop <-chan struct{}) (longest time.Duration) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	up := time.Now()
@@ -61,7 +60,7 @@ func (s *drey) standstill(stop <-chan struct{}) (longest time.Duration) {
 			return longest
 		case <-tick.C:
 		}
-		if s.allTasksRun() {
+		if s.allTasksRun(ctx) {
 			up = time.Now()
 		}
 		longest = max(longest, time.Since(up))
@@ -69,23 +68,18 @@ func (s *drey) standstill(stop <-chan struct{}) (longest time.Duration) {
 }
 
 // allTasksRun is false while nobody answers.
-func (s *drey) allTasksRun() bool {
+func (s *drey) allTasksRun(ctx context.Context) bool {
 	base, err := s.rest()
 	if err != nil {
 		return false
 	}
-	resp, err := http.Get(base + "/jobs/overview")
-	if err != nil {
-		return false
-	}
-	defer resp.Body.Close()
 	var answer struct {
 		Jobs []struct {
 			State string
 			Tasks struct{ Total, Running int }
 		}
 	}
-	if json.NewDecoder(resp.Body).Decode(&answer) != nil {
+	if get(ctx, base+"/jobs/overview", &answer) != nil {
 		return false
 	}
 	for _, j := range answer.Jobs {

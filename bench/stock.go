@@ -20,7 +20,7 @@ import (
 	"drey/bench/server"
 )
 
-const rest = "http://127.0.0.1:45661"
+const rest = "http://127.0.0.1:24661"
 
 // stockFlink starts a session cluster as Flink's own scripts do, and submits the jar through the REST API as Flink's
 // dashboard does. Its processes see the same AWS as the application on Drey does: the bench's server.
@@ -82,7 +82,7 @@ func (f stockFlink) configure(sh shape) error {
 	}
 	for name, body := range map[string]string{
 		"flink-conf.yaml": fmt.Sprintf(`jobmanager.rpc.address: 127.0.0.1
-jobmanager.rpc.port: 45662
+jobmanager.rpc.port: 24662
 jobmanager.bind-host: 127.0.0.1
 jobmanager.memory.process.size: 1600m
 taskmanager.bind-host: 127.0.0.1
@@ -90,7 +90,7 @@ taskmanager.host: 127.0.0.1
 taskmanager.numberOfTaskSlots: 1
 taskmanager.memory.process.size: %s
 rest.address: 127.0.0.1
-rest.port: 45661
+rest.port: 24661
 execution.checkpointing.interval: 60000
 `, sh.memory),
 		"application_properties.json": string(properties),

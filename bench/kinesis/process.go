@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,13 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"drey/bench/proc"
 )
 
 // server is a process that answers on a loopback port. It runs in a process group of its own, so that an interrupt from
@@ -122,47 +121,11 @@ func (s *server) kill() error {
 	return nil
 }
 
-// cpuTick is the unit of CPU times in /proc (proc_pid_stat(5), USER_HZ).
-const cpuTick = 10 * time.Millisecond
-
-// cpu is the time that all threads of the process have had so far, in user and system mode.
-func (s *server) cpu() (time.Duration, error) {
-	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	return parseCPU(body)
-}
-
-// parseCPU reads /proc/<pid>/stat. The second field is the name of the program, which may hold spaces and brackets.
-func parseCPU(stat []byte) (time.Duration, error) {
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 13 {
-		return 0, errors.New("/proc tells no CPU time")
-	}
-	user, err := strconv.ParseInt(string(fields[11]), 10, 64)
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.ParseInt(string(fields[12]), 10, 64)
-	return time.Duration(user+system) * cpuTick, err
-}
-
-var residentSize = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
+// cpu is the time that the process has had so far.
+func (s *server) cpu() (time.Duration, error) { return proc.CPU(s.process.Process.Pid) }
 
 // resident is the memory of the process in bytes.
-func (s *server) resident() (int64, error) {
-	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	m := residentSize.FindSubmatch(body)
-	if m == nil {
-		return 0, errors.New("/proc tells no VmRSS")
-	}
-	kb, err := strconv.ParseInt(string(m[1]), 10, 64)
-	return kb << 10, err
-}
+func (s *server) resident() (int64, error) { return proc.Resident(s.process.Process.Pid) }
 
 // output runs a command in the root of the repository and returns what it printed.
 func (b *bench) output(ctx context.Context, name string, args ...string) (string, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
@@ -12,9 +11,8 @@ import (
 )
 
 const (
-	listen      = "127.0.0.1:45670"
-	appAddress  = "127.0.77.8"
-	streamLimit = 3 * time.Minute
+	listen     = "127.0.0.1:24665"
+	appAddress = "127.0.77.8"
 )
 
 // drey is a server with the compressed rule, and with the code of the jobs.
@@ -45,13 +43,4 @@ func (s *drey) prepare(ctx context.Context, jar string) (err error) {
 		return err
 	}
 	return s.Upload(ctx, jar)
-}
-
-// createStream makes a stream and waits for it.
-func (s *drey) createStream(ctx context.Context, name string, shards int32) error {
-	if _, err := s.streams.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: &name, ShardCount: &shards}); err != nil {
-		return err
-	}
-	soon := func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay = 50 * time.Millisecond }
-	return kinesis.NewStreamExistsWaiter(s.streams, soon).Wait(ctx, &kinesis.DescribeStreamInput{StreamName: &name}, streamLimit)
 }

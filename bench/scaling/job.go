@@ -27,7 +27,7 @@ type job struct {
 
 // start makes the application and waits until all of its tasks run.
 func (s *drey) start(ctx context.Context, j *job) error {
-	if err := s.createStream(ctx, j.out, 1); err != nil {
+	if err := s.CreateStream(ctx, j.out, 1); err != nil {
 		return err
 	}
 	counts, err := paced.ReadCounts(ctx, s.streams, j.out)

@@ -76,7 +76,7 @@ func playReal(ctx context.Context, quick bool) (err error) {
 // play starts the jobs, plays one curve, looks each second, and stops them.
 func (s *drey) play(ctx context.Context, curve string, rate func(minute float64) float64, jobs []*job) error {
 	in := "in-" + curve
-	if err := s.createStream(ctx, in, 2); err != nil {
+	if err := s.CreateStream(ctx, in, 2); err != nil {
 		return err
 	}
 	start, starting := errgroup.WithContext(ctx)

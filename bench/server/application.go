@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	flink "github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2"
 	"github.com/aws/aws-sdk-go-v2/service/kinesisanalyticsv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -51,6 +52,16 @@ func (s *Server) Upload(ctx context.Context, jar string) error {
 	defer f.Close()
 	_, err = s.objects().PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String(file), Body: f})
 	return err
+}
+
+// CreateStream makes a stream and waits for it.
+func (s *Server) CreateStream(ctx context.Context, name string, shards int32) error {
+	streams := kinesis.NewFromConfig(s.Config)
+	if _, err := streams.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: &name, ShardCount: &shards}); err != nil {
+		return err
+	}
+	soon := func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay = 50 * time.Millisecond }
+	return kinesis.NewStreamExistsWaiter(streams, soon).Wait(ctx, &kinesis.DescribeStreamInput{StreamName: &name}, statusLimit)
 }
 
 // Code is the jar that was uploaded last when an application is made of it.
